@@ -1,0 +1,24 @@
+import { escapeControls } from '../telemetry/escape.ts';
+import type { Host } from './host.ts';
+import { loadOrComplain } from './load.ts';
+import { version } from './version.ts';
+
+/** `dragoman models`: what the configured providers offer, without starting to listen. */
+export async function models(flags: { config?: string; json?: boolean }, host: Host): Promise<number> {
+  const { createGateway, providerSchemas } = await host.gateway();
+  const loaded = await loadOrComplain(host, providerSchemas, { config: flags.config });
+  if (loaded === undefined) return 1;
+  const recorder = { record() {}, streamsOpen() {} };
+  const gateway = createGateway({ config: loaded.config, version, recorder, metrics: () => '' });
+  try {
+    const { models: found, failed } = await gateway.models();
+    const lines = flags.json
+      ? [JSON.stringify(found)]
+      : found.map(({ provider, id }) => escapeControls(`${provider}/${id}`));
+    if (lines.length > 0) await host.stdout.write(`${lines.join('\n')}\n`);
+    for (const name of failed) await host.stderr.write(`could not ask ${name} for its models\n`);
+    return failed.length > 0 ? 1 : 0;
+  } finally {
+    await gateway.stop({ drainMs: 0 });
+  }
+}

@@ -1,0 +1,201 @@
+import { z } from 'zod';
+import { guard } from './secrets.ts';
+
+/** One entry of `providers`; further members are those of its kind's own schema. */
+export interface ProviderConfig {
+  readonly name: string;
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+/** A valid dragoman.yaml with its defaults filled in. Printed or serialised, it shows no secret. */
+export interface Config {
+  readonly server: {
+    readonly host: string;
+    readonly port: number;
+    readonly body_bytes_max: number;
+    readonly drain_ms: number;
+    readonly first_byte_ms?: number;
+    readonly idle_ms: number;
+  };
+  readonly store: string;
+  readonly fidelity: 'warn' | 'strict';
+  readonly log: {
+    readonly format: 'auto' | 'json' | 'pretty';
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+  };
+  readonly providers: readonly ProviderConfig[];
+  /** Aliases: each name stands for `provider/model` targets, in order. */
+  readonly models: Readonly<Record<string, readonly string[]>>;
+}
+
+/** The provider kinds by the word that stands in `type`, each with the strict object schema of its entries. */
+export type ProviderSchemas = Readonly<Record<string, z.ZodType>>;
+
+/** First path segments of the gateway's own routes, which `/{provider}/v1/…` must not collide with. */
+export const reservedNames: ReadonlySet<string> = new Set([
+  'v1',
+  'v1beta',
+  'admin',
+  'healthz',
+  'readyz',
+  'metrics',
+  'backend-api',
+  'dashboard',
+  'assets',
+]);
+
+/**
+ * The schema of dragoman.yaml for a set of provider kinds. Unknown keys are errors everywhere.
+ *
+ * @example
+ * const demo = z.strictObject({ name: z.string(), type: z.literal('demo') });
+ * configSchema({ demo }).parse({ providers: [{ name: 'demo', type: 'demo' }] }).server.port; // 4242
+ */
+export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
+  return z
+    .strictObject({
+      server: serverSchema.prefault({}),
+      store: z
+        .string()
+        .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must start with sqlite: or postgres://')
+        .default('sqlite:./.dragoman/dragoman.db')
+        .describe('Where state lives: sqlite:PATH, or postgres://… for several gateways'),
+      fidelity: z
+        .enum(['warn', 'strict'])
+        .default('warn')
+        .describe('What happens to a field that cannot be carried: a note (warn) or a 400 (strict)'),
+      log: logSchema.prefault({}),
+      providers: providersSchema(kinds).describe(
+        'The upstreams; the first that has a bare model name serves it',
+      ),
+      models: z
+        .record(aliasName, z.array(z.string().min(1)).min(1))
+        .default({})
+        .describe('Aliases: ordered provider/model targets, the first healthy one wins'),
+    })
+    .check(aliasTargets)
+    .transform(guard)
+    .meta({ title: 'dragoman.yaml', description: 'Configuration of the Dragoman gateway' });
+}
+
+const serverSchema = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .refine(isLoopback, {
+      message:
+        'a gateway without keys may only listen on loopback (127.0.0.1, ::1 or localhost): anyone who reaches it could spend your accounts',
+    })
+    .default('127.0.0.1')
+    .describe('Address to listen on; anything but loopback requires a gateway key'),
+  port: z.int().min(0).max(65_535).default(4242).describe('Port to listen on; 0 takes any free one'),
+  body_bytes_max: z
+    .int()
+    .min(1024)
+    .default(64 * 1024 * 1024)
+    .describe('The largest request body accepted, in bytes, after decompression'),
+  drain_ms: z
+    .int()
+    .min(0)
+    .default(10_000)
+    .describe('How long open streams may go on after a signal to stop, in milliseconds'),
+  first_byte_ms: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('How long an upstream may take to answer, in milliseconds; no limit unless given'),
+  idle_ms: z
+    .int()
+    .min(1)
+    .default(600_000)
+    .describe('How long an upstream may be silent in mid reply, in milliseconds'),
+});
+
+const logSchema = z.strictObject({
+  format: z
+    .enum(['auto', 'json', 'pretty'])
+    .default('auto')
+    .describe('auto is pretty on a terminal and JSON lines elsewhere'),
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('The least severe event written'),
+});
+
+const providerName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]*$/,
+    'must start with a lower-case letter or digit and hold only those, dots, dashes and underscores',
+  )
+  .max(64)
+  .refine((name) => !reservedNames.has(name), {
+    message: 'is a word of the gateway’s own routes; choose another',
+  })
+  .describe('The prefix in provider/model');
+
+const aliasName = z.string().regex(/^\S{1,128}$/, 'an alias must be 1 to 128 characters without spaces');
+
+function providersSchema(kinds: ProviderSchemas) {
+  const options = Object.entries(kinds).map(([type, schema]) => {
+    if (!(schema instanceof z.ZodObject))
+      throw new TypeError(`the schema of provider kind ${type} is no object`);
+    return schema.safeExtend({ name: providerName, type: z.literal(type) });
+  });
+  const [first, ...others] = options;
+  if (first === undefined) throw new TypeError('no provider kinds');
+  return z
+    .array(z.discriminatedUnion('type', [first, ...others]) as unknown as z.ZodType<ProviderConfig>)
+    .default([])
+    .check(uniqueNames);
+}
+
+/** These two run beside other problems, not only without them, and so cannot trust the shape of what they see. */
+const uniqueNames = z.superRefine<ProviderConfig[]>(
+  (providers, issues) => {
+    const seen = new Map<unknown, number>();
+    for (const [index, provider] of providers.entries()) {
+      const name: unknown = provider?.name;
+      const earlier = seen.get(name);
+      if (typeof name !== 'string' || earlier === undefined) seen.set(name, index);
+      else
+        issues.addIssue({
+          code: 'custom',
+          path: [index, 'name'],
+          message: `is already the name of providers[${earlier}]`,
+        });
+    }
+  },
+  { when: ({ value }) => Array.isArray(value) },
+);
+
+const aliasTargets = z.superRefine<Pick<Config, 'providers' | 'models'>>(
+  ({ providers, models }, issues) => {
+    const names = new Set(providers.map((provider) => provider?.name));
+    for (const [alias, targets] of Object.entries(models)) {
+      if (!Array.isArray(targets)) continue;
+      for (const [index, target] of targets.entries()) {
+        const message = typeof target === 'string' ? targetProblem(target, names) : undefined;
+        if (message) issues.addIssue({ code: 'custom', path: ['models', alias, index], message });
+      }
+    }
+  },
+  {
+    when: ({ value }) => {
+      const { providers, models } = (value ?? {}) as { providers?: unknown; models?: unknown };
+      return Array.isArray(providers) && typeof models === 'object' && models !== null;
+    },
+  },
+);
+
+function targetProblem(target: string, providers: ReadonlySet<string>): string | undefined {
+  const slash = target.indexOf('/');
+  if (slash < 1 || slash === target.length - 1) return 'must be written provider/model';
+  return providers.has(target.slice(0, slash)) ? undefined : 'names a provider that is not configured';
+}
+
+/** Whether an address to listen on can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}

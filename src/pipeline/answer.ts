@@ -1,0 +1,282 @@
+import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import type { Sight } from '../protocols/tap.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { Outcome, TurnRecord } from '../telemetry/record.ts';
+import { FailureError, type Failure } from '../turn/failure.ts';
+import { isObject, type Json, type JsonObject } from '../turn/json.ts';
+import type { Note } from '../turn/note.ts';
+import type { Reply } from '../turn/reply.ts';
+import { readBounded, sniff, type ByteSource } from './byte-source.ts';
+import { nativeStream } from './native-lane.ts';
+import { cutFailure, strangeFailure } from './network-failure.ts';
+import { relay, type LaneStream } from './relay.ts';
+import { errorHeaders, replyHeaders } from './reply-headers.ts';
+import { foldEvents, foldStream, see, translatedStream } from './translated-lane.ts';
+import type { Inbound, PipelineDeps } from './turn.ts';
+
+/** A turn whose upstream has answered with headers. */
+export interface Exchange {
+  readonly deps: PipelineDeps;
+  readonly inbound: Inbound;
+  readonly provider: Provider;
+  readonly upstream: Protocol;
+  readonly native: boolean;
+  /** The client asked for a stream. */
+  readonly stream: boolean;
+  /** The stream states its usage because the gateway asked: the client does not get to see it. */
+  readonly hideUsage: boolean;
+  readonly source: DecodeSource;
+  /** The client's request, decoded when it is needed. */
+  readonly context: () => SurfaceContext;
+  readonly abort: AbortController;
+  readonly response: Response;
+}
+
+/** Error bodies are read up to here; what real upstreams send is a few KiB. */
+const errorBytesMax = 256 * 1024;
+/** A whole result, images included. */
+const resultBytesMax = 256 * 1024 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Turns the upstream's answer into the client's, in whichever form the client asked for. */
+export async function answer(exchange: Exchange): Promise<Response> {
+  const { response, stream } = exchange;
+  if (response.status < 200 || response.status >= 300) return failedAnswer(exchange);
+  const type = response.headers.get('content-type') ?? '';
+  if (type.startsWith('text/event-stream')) {
+    const source = response.body?.getReader() ?? emptySource;
+    return stream ? streamAnswer(exchange, source) : foldedAnswer(exchange, source);
+  }
+  if (!stream) return wholeAnswer(exchange, await readResult(exchange));
+  // A stream was asked for and something else is announced: some servers mislabel their streams.
+  const { first, source } = await sniff(response.body);
+  return first === '{' || first === '<' || first === ''
+    ? wholeAnswer(exchange, await readBounded(source, resultBytesMax))
+    : streamAnswer(exchange, source);
+}
+
+/** Streams on, in the native or the translated lane. */
+function streamAnswer(exchange: Exchange, source: ByteSource): Response {
+  const { deps, inbound, native } = exchange;
+  const { record } = inbound;
+  let lane: LaneStream & { readonly notes?: readonly Note[] };
+  if (native) lane = nativeStream(exchange.upstream, inbound.requestId, exchange.hideUsage);
+  else lane = translatedStream(exchange.upstream, exchange.source, inbound.surface, exchange.context());
+  deps.recorder.streamsOpen(1);
+  const body = relay(source, lane, inbound.client, exchange.abort, deps.watch, {
+    waited(ms) {
+      record.upstreamMs += ms;
+    },
+    sent(bytes) {
+      record.bytesOut += bytes;
+      record.firstTokenMs ??= performance.now();
+    },
+    ended(end) {
+      deps.recorder.streamsOpen(-1);
+      if (lane.notes && lane.notes.length > 0) record.notes = [...record.notes, ...lane.notes];
+      finishRecord(deps, record, end, lane.sight);
+    },
+  });
+  return succeed(exchange, body, 'text/event-stream; charset=utf-8');
+}
+
+/** The upstream streams though the client wants it whole. */
+async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Response> {
+  const fold = foldStream(exchange.upstream, exchange.source);
+  let failure: Failure | undefined;
+  try {
+    for (;;) {
+      const { value } = await source.read();
+      if (value === undefined) break;
+      fold.push(value);
+      if (fold.done) break;
+    }
+  } catch (error) {
+    failure = cutFailure(error);
+  }
+  return replyAnswer(exchange, fold.end(failure));
+}
+
+/** The upstream has sent a whole result. */
+function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
+  const { deps, inbound, native, stream, upstream } = exchange;
+  const body = parseResult(exchange, bytes);
+  if (native && !stream) {
+    const sight: Sight = { done: true };
+    upstream.tap.observeResult(body, sight);
+    inbound.record.bytesOut = bytes.length;
+    const answered = succeed(exchange, bytes, 'application/json');
+    finishRecord(deps, inbound.record, undefined, sight);
+    return answered;
+  }
+  const events = upstream.decodeResult(body, exchange.source);
+  if (!stream) return replyAnswer(exchange, foldEvents(events));
+  const out = inbound.surface.streamEncoder(exchange.context());
+  const sight: Sight = { done: true };
+  let text = '';
+  for (const event of events) {
+    see(event, sight);
+    text += out.encode(event);
+  }
+  text += out.end();
+  const encoded = encoder.encode(text);
+  inbound.record.bytesOut = encoded.length;
+  inbound.record.notes = [...inbound.record.notes, ...out.notes];
+  const answered = succeed(exchange, encoded, 'text/event-stream; charset=utf-8');
+  finishRecord(deps, inbound.record, sight.failure, sight);
+  return answered;
+}
+
+/** A whole reply in the client's protocol; a reply that ended in a failure is an error answer. */
+function replyAnswer(exchange: Exchange, reply: Reply): Response {
+  const { deps, inbound } = exchange;
+  if (reply.failure) throw new FailureError(reply.failure);
+  const encoded = inbound.surface.encodeResult(reply, exchange.context());
+  const text = JSON.stringify(encoded.body);
+  const { record } = inbound;
+  record.bytesOut = text.length;
+  record.notes = [...record.notes, ...encoded.notes];
+  const answered = succeed(exchange, text, 'application/json');
+  finishRecord(deps, record, undefined, {
+    done: true,
+    id: reply.id,
+    model: reply.model,
+    usage: reply.usage,
+    stop: reply.choices[0]?.stop,
+  });
+  return answered;
+}
+
+/** A 200 to the client; the record learns when. */
+function succeed(
+  exchange: Exchange,
+  body: Uint8Array | string | ReadableStream<Uint8Array>,
+  contentType: string,
+): Response {
+  const { record } = exchange.inbound;
+  record.status = 200;
+  record.headersMs = performance.now();
+  return new Response(body as BodyInit, { status: 200, headers: replyHeaders(exchange, contentType) });
+}
+
+/** The upstream has refused or failed: its own words in the client's protocol. */
+async function failedAnswer(exchange: Exchange): Promise<Response> {
+  const { deps, inbound, native, upstream, provider, response } = exchange;
+  const bytes = await readBounded(response.body?.getReader() ?? emptySource, errorBytesMax).catch(
+    () => new Uint8Array(0),
+  );
+  const body = redact(decoder.decode(bytes), provider.secrets);
+  const redirected = response.status < 400;
+  const failure: Failure = redirected
+    ? strangeFailure('a redirect, which is not followed', response.status)
+    : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
+  const { record } = inbound;
+  finishRecord(deps, record, failure);
+  if (native && !redirected && isErrorBody(body)) {
+    return new Response(body, {
+      status: response.status,
+      headers: { ...replyHeaders(exchange, 'application/json'), ...errorHeaders(failure) },
+    });
+  }
+  return failureReply(inbound.surface, failure, inbound.requestId, record, replyHeaders(exchange, ''));
+}
+
+/** An error answer in the client's protocol. */
+export function failureReply(
+  surface: Protocol,
+  failure: Failure,
+  requestId: string,
+  record: TurnRecord,
+  headers: Record<string, string> = {},
+): Response {
+  const text = JSON.stringify(surface.encodeFailure(failure, requestId));
+  record.bytesOut = text.length;
+  return new Response(text, {
+    status: failure.status,
+    headers: {
+      ...headers,
+      ...errorHeaders(failure),
+      'content-type': 'application/json',
+      'x-request-id': requestId,
+    },
+  });
+}
+
+/** Closes the record of a turn and hands it over. */
+export function finishRecord(
+  deps: PipelineDeps,
+  record: TurnRecord,
+  failure: Failure | undefined,
+  sight?: Sight,
+): void {
+  record.endedMs = performance.now();
+  record.outcome = outcomeOf(failure);
+  if (failure) {
+    record.failure = failure;
+    if (!record.headersMs) record.status = failure.status;
+  }
+  if (sight) {
+    record.usage = sight.usage;
+    record.stop = sight.stop;
+  }
+  deps.recorder.record(record);
+}
+
+function outcomeOf(failure: Failure | undefined): Outcome {
+  if (failure === undefined) return 'ok';
+  return failure.kind === 'cancelled' || failure.kind === 'cut' ? failure.kind : 'error';
+}
+
+async function readResult(exchange: Exchange): Promise<Uint8Array> {
+  const { response } = exchange;
+  const announced = Number(response.headers.get('content-length') ?? Number.NaN);
+  try {
+    if (announced <= resultBytesMax) return await response.bytes();
+    return await readBounded(response.body?.getReader() ?? emptySource, resultBytesMax);
+  } catch (error) {
+    throw new FailureError(cutFailure(error));
+  }
+}
+
+function parseResult(exchange: Exchange, bytes: Uint8Array): JsonObject {
+  const { response, upstream } = exchange;
+  const text = decoder.decode(bytes);
+  let body: Json | undefined;
+  try {
+    body = JSON.parse(text) as Json;
+  } catch {
+    const what = /^\s*</.test(text) ? 'an HTML page' : 'something that is not JSON';
+    throw new FailureError(strangeFailure(what, response.status));
+  }
+  if (!isObject(body)) throw new FailureError(strangeFailure('JSON that is not an object', response.status));
+  if (isObject(body.error) && Object.keys(body).length <= 3) {
+    // A failure under a success status: some gateways answer so.
+    throw new FailureError(
+      upstream.decodeFailure({
+        status: 502,
+        headers: response.headers,
+        text: redact(text, exchange.provider.secrets),
+      }),
+    );
+  }
+  return body;
+}
+
+function isErrorBody(text: string): boolean {
+  try {
+    const body = JSON.parse(text) as Json;
+    return isObject(body) && (isObject(body.error) || typeof body.error === 'string');
+  } catch {
+    return false;
+  }
+}
+
+function redact(text: string, secrets: readonly string[]): string {
+  let out = text;
+  for (const secret of secrets) out = out.replaceAll(secret, '[redacted]');
+  return out;
+}
+
+const emptySource: ByteSource = { read: async () => ({ value: undefined }), cancel: async () => {} };

@@ -1,0 +1,52 @@
+import type { Failure } from '../turn/failure.ts';
+import type { Note } from '../turn/note.ts';
+import type { Exchange } from './answer.ts';
+
+/** Upstream headers that clients act on; everything else an upstream says stays inside. */
+const passed =
+  /^(?:retry-after(?:-ms)?|x-should-retry|x-ratelimit-.*|anthropic-ratelimit-.*|openai-processing-ms)$/;
+const notesCharsMax = 2_000;
+
+/** The headers of a reply that an upstream has given. */
+export function replyHeaders(exchange: Exchange, contentType: string): Record<string, string> {
+  const { inbound, provider, response } = exchange;
+  const { record } = inbound;
+  const headers: Record<string, string> = {
+    'content-type': contentType,
+    'x-request-id': inbound.requestId,
+    'dragoman-provider': provider.name,
+    'dragoman-model': headerText(record.upstreamModel ?? ''),
+    'dragoman-transport': 'http',
+  };
+  if (inbound.surface.id === 'anthropic-messages') headers['request-id'] = inbound.requestId;
+  if (record.stream) headers['cache-control'] = 'no-cache';
+  if (record.notes.length > 0) headers['dragoman-notes'] = notesHeader(record.notes);
+  response.headers.forEach((value, name) => {
+    if (passed.test(name)) headers[name] = value;
+  });
+  return headers;
+}
+
+/** What tells a client whether and when to try again. */
+export function errorHeaders(failure: Failure): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (!failure.retryable) headers['x-should-retry'] = 'false';
+  else if (failure.retryAfterMs !== undefined) {
+    headers['retry-after'] = String(Math.max(1, Math.ceil(failure.retryAfterMs / 1000)));
+  }
+  return headers;
+}
+
+/** `top_k=dropped, tools[3]=emulated`: what was done to which field, in the order it was found. */
+export function notesHeader(notes: readonly Note[]): string {
+  let text = '';
+  for (const note of notes) {
+    const entry = headerText(`${note.path}=${note.action}`);
+    if (text.length + entry.length > notesCharsMax) return `${text}, ...`;
+    text += text === '' ? entry : `, ${entry}`;
+  }
+  return text;
+}
+
+/** Printable ASCII only: a header must not be able to start another one. */
+const headerText = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 300);

@@ -1,0 +1,131 @@
+import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import { sseReader } from '../protocols/sse.ts';
+import type { Sight } from '../protocols/tap.ts';
+import type { TurnEvent } from '../turn/event.ts';
+import type { Failure } from '../turn/failure.ts';
+import type { Note } from '../turn/note.ts';
+import { replyFold, type Reply } from '../turn/reply.ts';
+import type { LaneStream } from './relay.ts';
+
+const encoder = new TextEncoder();
+const nothing = new Uint8Array(0);
+
+/** The lane between two protocols: upstream frames → events → client frames, all in one synchronous push. */
+export function translatedStream(
+  upstream: Protocol,
+  source: DecodeSource,
+  surface: Protocol,
+  context: SurfaceContext,
+): LaneStream & { readonly notes: readonly Note[] } {
+  const reader = sseReader();
+  const decoder = upstream.streamDecoder(source);
+  const out = surface.streamEncoder(context);
+  const sight: Sight = { done: false };
+  const events: TurnEvent[] = [];
+  let closed = false;
+
+  /** Encodes what the decoder has said; a failed stream is cut off after its error. */
+  function drainEvents(): string {
+    let text = '';
+    for (const event of events) {
+      if (closed) break;
+      see(event, sight);
+      text += out.encode(event);
+      if (event.kind === 'error') {
+        text += close();
+      }
+    }
+    events.length = 0;
+    return text;
+  }
+
+  function close(): string {
+    if (closed) return '';
+    closed = true;
+    sight.done = true;
+    return out.end();
+  }
+
+  return {
+    sight,
+    notes: out.notes,
+    push(chunk) {
+      for (const frame of reader.push(chunk)) {
+        decoder.decode(frame, events);
+        if (decoder.done) break;
+      }
+      let text = drainEvents();
+      if (decoder.done) text += close();
+      return text === '' ? nothing : encoder.encode(text);
+    },
+    end(failure: Failure | undefined) {
+      let text = '';
+      if (!closed) {
+        for (const frame of reader.end()) decoder.decode(frame, events);
+        if (failure === undefined || decoder.done) decoder.end(events);
+        else events.push({ kind: 'error', failure });
+        text = drainEvents() + close();
+      }
+      return text === '' ? nothing : encoder.encode(text);
+    },
+  };
+}
+
+/** Folds a whole streamed body into the reply, for a client that did not ask for a stream. */
+export function foldStream(
+  upstream: Protocol,
+  source: DecodeSource,
+): { push(chunk: Uint8Array): void; end(failure: Failure | undefined): Reply; readonly done: boolean } {
+  const reader = sseReader();
+  const decoder = upstream.streamDecoder(source);
+  const fold = replyFold();
+  const events: TurnEvent[] = [];
+
+  const take = (): void => {
+    for (const event of events) fold.push(event);
+    events.length = 0;
+  };
+
+  return {
+    push(chunk) {
+      for (const frame of reader.push(chunk)) decoder.decode(frame, events);
+      take();
+    },
+    end(failure) {
+      for (const frame of reader.end()) decoder.decode(frame, events);
+      if (decoder.done || failure === undefined) decoder.end(events);
+      else events.push({ kind: 'error', failure });
+      take();
+      return fold.reply();
+    },
+    get done() {
+      return decoder.done;
+    },
+  };
+}
+
+/** Folds the events of a whole result. */
+export function foldEvents(events: readonly TurnEvent[]): Reply {
+  const fold = replyFold();
+  for (const event of events) fold.push(event);
+  return fold.reply();
+}
+
+/** Keeps what the record wants to know. */
+export function see(event: TurnEvent, sight: Sight): void {
+  switch (event.kind) {
+    case 'start':
+      sight.id = event.id ?? sight.id;
+      sight.model = event.model ?? sight.model;
+      break;
+    case 'usage':
+      sight.usage = { ...sight.usage, ...event.usage };
+      break;
+    case 'stop':
+      if (event.choice === 0) sight.stop = event.stop;
+      break;
+    case 'error':
+      sight.failure = event.failure;
+      break;
+  }
+}

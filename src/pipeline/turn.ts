@@ -1,0 +1,267 @@
+import { lastMember, memberValue, scanObject, splice, type Member } from '../protocols/json-scan.ts';
+import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import type { UsageOption } from '../protocols/tap.ts';
+import type { Call, Provider } from '../providers/provider.ts';
+import type { Catalog, Route } from '../routing/catalog.ts';
+import type { Recorder, TurnRecord } from '../telemetry/record.ts';
+import { FailureError, invalidRequest, refuse, type Failure } from '../turn/failure.ts';
+import { isObject, type JsonObject } from '../turn/json.ts';
+import type { Note } from '../turn/note.ts';
+import type { ProtocolId } from '../turn/part.ts';
+import type { TurnRequest } from '../turn/request.ts';
+import { answer, failureReply, finishRecord } from './answer.ts';
+import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
+import type { IdleWatch } from './relay.ts';
+
+const text = new TextDecoder();
+
+/** A turn as the server hands it over. */
+export interface Inbound {
+  readonly requestId: string;
+  readonly surface: Protocol;
+  /** The client's headers. */
+  readonly headers: Headers;
+  /** The query string with its `?`, or an empty one. */
+  readonly search: string;
+  /** Reads and decompresses the body; throws a failure when it is too large. */
+  readonly body: () => Promise<Uint8Array>;
+  /** Aborts when the client leaves. */
+  readonly client: AbortSignal;
+  /** Only this provider may serve it. */
+  readonly only: string | undefined;
+  readonly record: TurnRecord;
+}
+
+export interface PipelineDeps {
+  readonly catalog: Catalog;
+  readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
+  readonly recorder: Recorder;
+  readonly watch: IdleWatch;
+  /** How long an upstream may take to answer at all; no limit of its own when absent. */
+  readonly firstByteMs?: number;
+  readonly nowMs: () => number;
+  readonly strict: boolean;
+}
+
+/**
+ * Carries one turn from the client's bytes to the reply. Every end is recorded exactly once; whatever goes wrong
+ * becomes an answer in the client's protocol.
+ */
+export async function serveTurn(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
+  const { record } = inbound;
+  try {
+    return await carry(deps, inbound);
+  } catch (error) {
+    const failure = inbound.client.aborted ? cancelledFailure : failureOf(error);
+    finishRecord(deps, record, failure);
+    return failureReply(inbound.surface, failure, inbound.requestId, record);
+  }
+}
+
+async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
+  const { surface, record, client } = inbound;
+  const body = await inbound.body();
+  record.bytesIn = body.length;
+  const asked = readAsked(body);
+  record.model = asked.model;
+  record.stream = asked.stream;
+
+  const route = await findRoute(deps.catalog, asked.model, inbound.only);
+  const { provider } = route;
+  const spoken = provider.protocols(route.model);
+  const native = spoken.includes(surface.id);
+  const upstream = native ? surface : deps.protocols.get(spoken[0]!)!;
+  record.provider = provider.name;
+  record.upstreamModel = route.model;
+  record.upstreamProtocol = upstream.id;
+  record.lane = native ? 'native' : 'translated';
+
+  const askUsage = native && asked.stream && !statesUsage(body, asked, upstream);
+  const context = lazy(() => surfaceContext(deps, inbound, body));
+  const encoded = native
+    ? {
+        body: nativeBody(body, asked, route.model, askUsage ? upstream.tap.usageOption : undefined),
+        notes: [],
+        names: undefined,
+      }
+    : translate(upstream, context().request, route, provider);
+  if (deps.strict) refuseLosses(encoded.notes);
+  record.notes = encoded.notes;
+
+  const call: Call = {
+    protocol: upstream.id,
+    model: route.model,
+    stream: asked.stream,
+    body: encoded.body,
+    inbound: inbound.headers,
+    search: inbound.search,
+    native,
+  };
+  const abort = new AbortController();
+  client.addEventListener('abort', () => abort.abort(), { once: true });
+  const response = await send(deps, provider, call, abort, record);
+  return answer({
+    deps,
+    inbound,
+    provider,
+    upstream,
+    native,
+    stream: asked.stream,
+    hideUsage: askUsage,
+    source: { issuer: provider.name, names: encoded.names },
+    context,
+    abort,
+    response,
+  });
+}
+
+/** What the gateway must know of a request before it knows where it goes. */
+interface Asked {
+  readonly model: string;
+  readonly modelMember: Member;
+  readonly stream: boolean;
+  readonly members: readonly Member[];
+  /** Where the object ends, its closing brace included. */
+  readonly end: number;
+}
+
+function readAsked(body: Uint8Array): Asked {
+  const scan = scanObject(body);
+  if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
+  const modelMember = lastMember(scan.members, 'model');
+  if (modelMember === undefined) refuse('the request names no model', 'model');
+  const model = memberValue(body, modelMember);
+  if (typeof model !== 'string' || model === '') refuse('model must be a string that names one', 'model');
+  const streamMember = lastMember(scan.members, 'stream');
+  const stream = streamMember === undefined ? false : memberValue(body, streamMember);
+  if (typeof stream !== 'boolean' && stream !== null) refuse('stream must be true or false', 'stream');
+  return { model, modelMember, stream: stream === true, members: scan.members, end: scan.end };
+}
+
+async function findRoute(catalog: Catalog, model: string, only: string | undefined): Promise<Route> {
+  const result = await catalog.resolve(model, only);
+  if (result.found) return result.route;
+  const near = result.near.length > 0 ? `; near it: ${result.near.join(', ')}` : '';
+  throw new FailureError(
+    invalidRequest(`the model ${JSON.stringify(model.slice(0, 200))} does not exist here${near}`, 'model', {
+      kind: 'not_found',
+      status: 404,
+      code: 'model_not_found',
+    }),
+  );
+}
+
+/** The client's own bytes with the named edits: the model's name, and the usage option where it is to be set. */
+function nativeBody(
+  body: Uint8Array,
+  asked: Asked,
+  model: string,
+  usage: UsageOption | undefined,
+): Uint8Array {
+  const edits: { from: number; to: number; text: string }[] = [];
+  if (asked.model !== model) edits.push({ ...asked.modelMember, text: JSON.stringify(model) });
+  if (usage !== undefined) {
+    const member = lastMember(asked.members, usage.member);
+    const value = member === undefined ? undefined : memberValue(body, member);
+    const text = JSON.stringify({ ...(isObject(value) ? value : {}), [usage.key]: true });
+    if (member) edits.push({ ...member, text });
+    else
+      edits.push({
+        from: asked.end - 1,
+        to: asked.end - 1,
+        text: `,${JSON.stringify(usage.member)}:${text}`,
+      });
+  }
+  return splice(
+    body,
+    edits.sort((a, b) => a.from - b.from),
+  );
+}
+
+/** Whether a stream states its usage by itself: the client asked for it, or the protocol always does. */
+function statesUsage(body: Uint8Array, asked: Asked, upstream: Protocol): boolean {
+  const option = upstream.tap.usageOption;
+  if (option === undefined) return true;
+  const member = lastMember(asked.members, option.member);
+  const value = member === undefined ? undefined : memberValue(body, member);
+  return isObject(value) && value[option.key] === true;
+}
+
+function translate(
+  upstream: Protocol,
+  request: TurnRequest,
+  route: Route,
+  provider: Provider,
+): { body: string; notes: readonly Note[]; names: EncodedRequest['names'] } {
+  const encoded = upstream.encodeRequest(request, {
+    model: route.model,
+    issuer: provider.name,
+    abilities: provider.abilities(upstream.id, route.model),
+  });
+  return { body: JSON.stringify(encoded.body), notes: encoded.notes, names: encoded.names };
+}
+
+function surfaceContext(deps: PipelineDeps, inbound: Inbound, bytes: Uint8Array): SurfaceContext {
+  const body = JSON.parse(text.decode(bytes)) as JsonObject;
+  const request = inbound.surface.decodeRequest(body);
+  return {
+    requestId: inbound.requestId,
+    createdSeconds: Math.floor(deps.nowMs() / 1000),
+    model: request.model,
+    request,
+    body,
+  };
+}
+
+/** In strict mode a loss is an answer, not a note. */
+function refuseLosses(notes: readonly Note[]): void {
+  const loss = notes.find((note) => note.action === 'dropped' && note.weight !== 'note');
+  if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
+}
+
+async function send(
+  deps: PipelineDeps,
+  provider: Provider,
+  call: Call,
+  abort: AbortController,
+  record: TurnRecord,
+): Promise<Response> {
+  const wire = provider.prepare(call);
+  let idled = false;
+  const late = (): void => {
+    idled = true;
+    abort.abort();
+  };
+  const slot = deps.watch.start(late);
+  const timer = deps.firstByteMs === undefined ? undefined : setTimeout(late, deps.firstByteMs);
+  const sentMs = performance.now();
+  try {
+    return await provider.send(wire, abort.signal);
+  } catch (error) {
+    throw new FailureError(
+      idled ? idleFailure(deps.firstByteMs ?? deps.watch.idleMs) : connectFailure(provider.name, error),
+    );
+  } finally {
+    clearTimeout(timer);
+    deps.watch.stop(slot);
+    record.upstreamMs += performance.now() - sentMs;
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof FailureError) return error.failure;
+  return {
+    kind: 'internal',
+    scope: 'gateway',
+    status: 500,
+    message: 'the gateway failed to carry this request; its log has the cause',
+    code: 'internal_error',
+    retryable: false,
+    cause: error,
+  };
+}
+
+function lazy<T>(make: () => T): () => T {
+  let value: { made: T } | undefined;
+  return () => (value ??= { made: make() }).made;
+}

@@ -1,0 +1,194 @@
+import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
+import { asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import type { FailedResponse } from '../protocol.ts';
+import { sseText } from '../sse.ts';
+import { protocolId } from './names.ts';
+
+interface Meaning {
+  readonly kind: FailureKind;
+  readonly scope: FailureScope;
+  readonly status: number;
+  readonly retryable: boolean;
+}
+
+const mean = (kind: FailureKind, scope: FailureScope, status: number, retryable = false): Meaning => ({
+  kind,
+  scope,
+  status,
+  retryable,
+});
+
+/** `error.type`, as https://docs.anthropic.com/en/api/errors lists them. */
+const byType: Readonly<Record<string, Meaning>> = {
+  invalid_request_error: mean('invalid_request', 'request', 400),
+  authentication_error: mean('authentication', 'account', 401),
+  billing_error: mean('billing', 'account', 402),
+  permission_error: mean('permission', 'account', 403),
+  not_found_error: mean('not_found', 'model', 404),
+  conflict_error: mean('conflict', 'request', 409),
+  request_too_large: mean('too_large', 'request', 413),
+  rate_limit_error: mean('rate_limited', 'account', 429, true),
+  api_error: mean('upstream', 'provider', 500, true),
+  timeout_error: mean('timeout', 'provider', 504, true),
+  overloaded_error: mean('overloaded', 'provider', 529, true),
+};
+
+const byStatus: Readonly<Record<number, Meaning>> = {
+  400: byType.invalid_request_error!,
+  401: byType.authentication_error!,
+  402: byType.billing_error!,
+  403: byType.permission_error!,
+  404: byType.not_found_error!,
+  408: mean('timeout', 'provider', 408, true),
+  409: byType.conflict_error!,
+  413: byType.request_too_large!,
+  422: mean('unprocessable', 'request', 422),
+  429: byType.rate_limit_error!,
+  503: mean('overloaded', 'provider', 503, true),
+  504: byType.timeout_error!,
+  529: byType.overloaded_error!,
+};
+
+const words: Readonly<Record<FailureKind, string>> = {
+  invalid_request: 'invalid_request_error',
+  authentication: 'authentication_error',
+  permission: 'permission_error',
+  billing: 'billing_error',
+  not_found: 'not_found_error',
+  conflict: 'invalid_request_error',
+  too_large: 'request_too_large',
+  unprocessable: 'invalid_request_error',
+  rate_limited: 'rate_limit_error',
+  overloaded: 'overloaded_error',
+  timeout: 'timeout_error',
+  upstream: 'api_error',
+  unreachable: 'api_error',
+  cut: 'api_error',
+  cancelled: 'api_error',
+  unsupported: 'invalid_request_error',
+  internal: 'api_error',
+};
+
+/** Reads an upstream's error reply. A body of another shape is kind `upstream`, whatever its status. */
+export function decodeFailure(response: FailedResponse): Failure {
+  const body = asObject(parse(response.text));
+  const error = asObject(body?.error);
+  const requestId = response.headers.get('request-id') ?? asString(body?.request_id);
+  const upstream: Failure['upstream'] = { protocol: protocolId, status: response.status, requestId };
+  const retry = response.headers.get('x-should-retry');
+  const retryAfterMs = retryAfter(response.headers);
+  if (error === undefined || typeof error.message !== 'string') {
+    const { scope, retryable } = byStatus[response.status] ?? byType.api_error!;
+    return {
+      kind: 'upstream',
+      scope: scope === 'request' ? 'provider' : scope,
+      status: response.status >= 400 ? response.status : 502,
+      message: `the upstream answered ${response.status} with something that is not its protocol`,
+      retryable: retry === null ? retryable : retry === 'true',
+      retryAfterMs,
+      upstream: { ...upstream, error: response.text.slice(0, 500) },
+    };
+  }
+  const failure = errorFailure(error, response.status);
+  return {
+    ...failure,
+    retryable: retry === null ? failure.retryable : retry === 'true',
+    retryAfterMs,
+    upstream: { ...failure.upstream, ...upstream },
+  };
+}
+
+/**
+ * Reads an error object, of a reply or of an `error` event in mid-stream.
+ * @param status the HTTP status; an event has none
+ */
+export function errorFailure(error: JsonObject, status?: number): Failure {
+  const type = asString(error.type);
+  const message = asString(error.message) ?? 'the upstream reported an error';
+  const meaning =
+    creditsAreUsedUp(message) ||
+    (type !== undefined && byType[type]) ||
+    (status && byStatus[status]) ||
+    undefined;
+  const {
+    kind,
+    scope,
+    retryable,
+    status: usual,
+  } = meaning === true ? byType.billing_error! : (meaning ?? byType.api_error!);
+  const tooLong = kind === 'invalid_request' && /prompt is too long|exceed context limit/i.test(message);
+  const code = tooLong
+    ? 'context_length_exceeded'
+    : (asString(asObject(error.details)?.error_code) ?? asString(error.code));
+  return {
+    kind,
+    scope,
+    status: kind === 'billing' || status === undefined || status < 400 ? usual : status,
+    message,
+    code,
+    type,
+    retryable,
+    upstream: { protocol: protocolId, status, error },
+  };
+}
+
+/** The API says so with 400 `invalid_request_error`. */
+const creditsAreUsedUp = (message: string): boolean => /credit balance is too low/i.test(message);
+
+/** Writes the error body. An upstream of this protocol has its error object passed on, details and all. */
+export function encodeFailure(failure: Failure, requestId: string): JsonObject {
+  const theirs = failure.upstream?.protocol === protocolId ? asObject(failure.upstream.error) : undefined;
+  const type =
+    theirs !== undefined && failure.type !== undefined && byType[failure.type] !== undefined
+      ? failure.type
+      : words[failure.kind];
+  return {
+    type: 'error',
+    error: { ...theirs, type, message: clientMessage(failure) },
+    request_id: requestId,
+  };
+}
+
+/** The frame that ends a stream with a failure. */
+export const failureFrames = (
+  failure: Failure,
+  context: { requestId: string; lastData: string | undefined },
+): string => sseText('error', JSON.stringify(encodeFailure(failure, context.requestId)));
+
+/**
+ * Two texts make coding agents act: `invalid x-api-key` sends the user to a login that cannot mend the gateway's
+ * key, and `prompt is too long: N tokens > M maximum` is how they learn that they must compact.
+ */
+function clientMessage(failure: Failure): string {
+  const message = failure.message.replace(/invalid x-api-key/gi, 'the upstream did not accept its API key');
+  if (failure.code !== 'context_length_exceeded' || /prompt is too long/i.test(message)) return message;
+  const numbers = (message.match(/\d[\d,]*/g) ?? [])
+    .map((digits) => Number(digits.replaceAll(',', '')))
+    .filter((count) => count >= 1000)
+    .sort((a, b) => b - a);
+  const [asked, most] = numbers;
+  return asked !== undefined && most !== undefined && asked > most
+    ? `prompt is too long: ${asked} tokens > ${most} maximum (${message})`
+    : `prompt is too long (${message})`;
+}
+
+/** `retry-after-ms`, or `retry-after` in seconds or as a date, which the reply's own date makes a span. */
+function retryAfter(headers: Headers): number | undefined {
+  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
+  if (Number.isFinite(ms) && ms >= 0) return ms;
+  const value = headers.get('retry-after');
+  if (value === null || value.trim() === '') return undefined;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const span = Date.parse(value) - Date.parse(headers.get('date') ?? '');
+  return Number.isFinite(span) && span >= 0 ? span : undefined;
+}
+
+function parse(text: string): Json | undefined {
+  try {
+    const value = JSON.parse(text) as Json;
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,155 @@
+import type { JsonObject } from '../../turn/json.ts';
+import type { Note } from '../../turn/note.ts';
+import type { Part, ReasoningPart, Tool } from '../../turn/part.ts';
+import type { Turn, TurnRequest } from '../../turn/request.ts';
+import type { EncodedRequest, EncodeTarget } from '../protocol.ts';
+import { escapeCallId } from '../repairs/call-ids.ts';
+import { sealFits } from '../seal.ts';
+import { encodeBlock } from './block-encode.ts';
+import type { BlockWriter } from './block-writer.ts';
+import { cacheControl } from './cache.ts';
+import { encodeForeignRequest } from './foreign-request.ts';
+import { maxTokens } from './limits.ts';
+import { protocolId } from './names.ts';
+import { spelling } from './spelling.ts';
+import { encodeOwnTool, encodeToolChoice } from './tools.ts';
+
+/**
+ * Writes a request for an upstream of this protocol. One that came in this protocol goes back as it was, but
+ * for the model's name and for reasoning that another upstream sealed; any other is brought into the shape
+ * that the API asks for, with a note for each thing that is changed or left out.
+ */
+export function encodeRequest(request: TurnRequest, target: EncodeTarget): EncodedRequest {
+  return request.protocol === protocolId
+    ? encodeOwnRequest(request, target)
+    : encodeForeignRequest(request, target);
+}
+
+function encodeOwnRequest(request: TurnRequest, target: EncodeTarget): EncodedRequest {
+  const notes: Note[] = [];
+  const spelt = spelling(request);
+  const { sampling, meta, cache } = request;
+  const { metadata, ...extras } = request.extras[protocolId] ?? {};
+  const body: JsonObject = { model: target.model };
+  const max = maxTokens(request, target, notes);
+  if (max !== undefined) body.max_tokens = max;
+  if (request.instructions.length > 0) {
+    body.system = content(
+      request.instructions,
+      spelling(request.instructions)?.form ?? 'string',
+      ownWriter('system', target, notes),
+    );
+  } else if (spelling(request.instructions)?.form === 'list') {
+    body.system = [];
+  }
+  body.messages = request.turns.map((turn, i) => message(turn, ownWriter(`messages.${i}`, target, notes)));
+  writeTools(body, request.tools);
+  const choice =
+    request.toolChoice && encodeToolChoice(request.toolChoice, request.parallelTools, (name) => name);
+  if (choice) body.tool_choice = choice;
+  if (sampling.temperature !== undefined) body.temperature = sampling.temperature;
+  if (sampling.topP !== undefined) body.top_p = sampling.topP;
+  if (sampling.topK !== undefined) body.top_k = sampling.topK;
+  if (sampling.stop !== undefined) body.stop_sequences = sampling.stop;
+  writeReasoning(body, request);
+  writeOutput(body, request);
+  if (meta.user !== undefined || metadata !== undefined) {
+    body.metadata = { ...(meta.user !== undefined && { user_id: meta.user }), ...(metadata as JsonObject) };
+  }
+  if (meta.tier !== undefined) body.service_tier = meta.tier;
+  if (cache?.mark) body.cache_control = cacheControl(cache.mark);
+  Object.assign(body, extras, spelt);
+  if (request.delivery.stream) body.stream = true;
+  return { body, notes };
+}
+
+function ownWriter(path: string, target: EncodeTarget, notes: Note[]): BlockWriter {
+  return {
+    to: 'upstream',
+    own: true,
+    callId: escapeCallId,
+    toolName: (name) => name,
+    seal: (part) => ownSeal(part, target, path, notes),
+    path,
+    notes,
+  };
+}
+
+/** Thinking without a signature goes back as it came: servers that sign nothing take it. */
+function ownSeal(
+  part: ReasoningPart,
+  target: EncodeTarget,
+  path: string,
+  notes: Note[],
+): string | undefined | null {
+  if (part.seal === undefined || sealFits(part.seal, protocolId, target.issuer)) return part.seal?.value;
+  notes.push({
+    path,
+    action: 'dropped',
+    why: 'reasoning that another upstream made means nothing to this one',
+    weight: 'note',
+  });
+  return null;
+}
+
+function message(turn: Turn, writer: BlockWriter): JsonObject {
+  const form = spelling(turn)?.form ?? (turn.role === 'assistant' ? 'list' : 'string');
+  const role = turn.role === 'developer' ? 'system' : turn.role;
+  const out: JsonObject = { role };
+  if (form !== 'absent' || turn.parts.length > 0) out.content = content(turn.parts, form, writer);
+  return Object.assign(out, turn.extras?.[protocolId]);
+}
+
+/** Parts as a plain string where one bare text says it all and was said so, else as blocks. */
+function content(parts: readonly Part[], form: unknown, writer: BlockWriter): JsonObject[] | string {
+  const [first] = parts;
+  if (form !== 'list' && parts.length === 1 && first!.kind === 'text' && isBare(first!)) return first!.text;
+  const blocks: JsonObject[] = [];
+  const { path } = writer;
+  parts.forEach((part, i) => {
+    writer.path = `${path}.content.${i}`;
+    const block = encodeBlock(part, writer);
+    if (block) blocks.push(block);
+  });
+  writer.path = path;
+  return blocks;
+}
+
+/** Text that carries nothing beside its words. */
+export const isBare = (part: Part): boolean =>
+  part.kind === 'text' &&
+  part.citations === undefined &&
+  part.cache === undefined &&
+  part.extras?.[protocolId] === undefined &&
+  spelling(part) === undefined;
+
+/** MCP servers stand apart from the tools on the wire. */
+function writeTools(body: JsonObject, tools: readonly Tool[]): void {
+  const isServer = (tool: Tool) => tool.family === 'mcp' && tool.wire?.value.type !== 'mcp_toolset';
+  const listed = tools.filter((tool) => !isServer(tool)).map(encodeOwnTool);
+  const servers = tools.filter(isServer).map((tool) => tool.wire!.value);
+  if (listed.length > 0) body.tools = listed;
+  if (servers.length > 0) body.mcp_servers = servers;
+}
+
+function writeReasoning(body: JsonObject, { reasoning }: TurnRequest): void {
+  if (reasoning === undefined) return;
+  const type = { on: 'enabled', adaptive: 'adaptive', off: 'disabled' }[reasoning.mode ?? 'on'];
+  const thinking: JsonObject = {};
+  if (reasoning.mode !== undefined) thinking.type = type;
+  if (reasoning.budgetTokens !== undefined) thinking.budget_tokens = reasoning.budgetTokens;
+  if (reasoning.show !== undefined) thinking.display = reasoning.show;
+  Object.assign(thinking, reasoning.extras?.[protocolId]);
+  if (Object.keys(thinking).length > 0) body.thinking = thinking;
+  if (reasoning.effort !== undefined) body.output_config = { effort: reasoning.effort };
+}
+
+function writeOutput(body: JsonObject, { output }: TurnRequest): void {
+  if (output === undefined) return;
+  const { output_format, ...spelt } = spelling(output) ?? {};
+  const config: JsonObject = { ...(body.output_config as JsonObject | undefined) };
+  if (output_format !== undefined) body.output_format = output_format;
+  else if (output.format?.schema) config.format = { type: 'json_schema', schema: output.format.schema };
+  Object.assign(config, output.extras?.[protocolId], spelt);
+  if (Object.keys(config).length > 0) body.output_config = config;
+}

@@ -1,0 +1,22 @@
+import type { Protocol } from '../protocol.ts';
+import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
+import { decodeRequest, encodeRequest } from './request.ts';
+import { decodeResult, encodeResult } from './result.ts';
+import { streamDecoder, streamEncoder } from './stream.ts';
+import { tap } from './tap.ts';
+import { own } from './wire.ts';
+
+/** OpenAI's Responses protocol, and Open Responses. */
+export const openaiResponses: Protocol = {
+  id: own,
+  decodeRequest,
+  encodeRequest,
+  streamDecoder,
+  streamEncoder,
+  decodeResult,
+  encodeResult,
+  decodeFailure,
+  encodeFailure,
+  failureFrames,
+  tap,
+};

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
+
+const configSchema = z.strictObject({
+  name: z.string(),
+  type: z.literal('anthropic'),
+  base_url: z.url().default('https://api.anthropic.com').describe('The API root, without /v1'),
+  api_key: z.string().min(1).optional().describe('Sent as x-api-key'),
+  auth_token: z.string().min(1).optional().describe('Sent as a bearer token instead of an API key'),
+  models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
+  headers: z.record(z.string(), z.string()).optional().describe('Further headers for every request'),
+});
+
+export type AnthropicConfig = z.infer<typeof configSchema>;
+
+/** Spoken for clients of another protocol; Messages clients bring their own, which passes byte for byte. */
+const version = '2023-06-01';
+const protocolHeaders = ['anthropic-beta', 'anthropic-version', 'idempotency-key'] as const;
+
+/** Anthropic itself and everything that speaks Messages under a root without `/v1`. */
+export const anthropic: ProviderKind<AnthropicConfig> = {
+  type: 'anthropic',
+  configSchema,
+  create(config, deps) {
+    return createAnthropic(config, deps);
+  },
+};
+
+function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider {
+  const base = trimSlashes(config.base_url);
+  const fixed: Record<string, string> = {
+    'content-type': 'application/json',
+    'user-agent': deps.userAgent,
+    'accept-encoding': 'identity',
+    ...config.headers,
+  };
+  if (config.api_key !== undefined) fixed['x-api-key'] = config.api_key;
+  if (config.auth_token !== undefined) fixed.authorization = `Bearer ${config.auth_token}`;
+
+  return {
+    name: config.name,
+    type: config.type,
+    protocols: () => ['anthropic-messages'],
+    abilities: () => ({}),
+    configured: config.models?.map((id) => ({ id })),
+    discover: (signal) =>
+      listModels(
+        deps.fetch,
+        `${base}/v1/models?limit=1000`,
+        { ...fixed, 'anthropic-version': version },
+        signal,
+      ),
+    prepare(call: Call) {
+      const headers: Record<string, string> = { ...fixed };
+      if (call.native) pick(call.inbound, protocolHeaders, headers);
+      headers['anthropic-version'] ??= version;
+      headers.accept = call.stream ? 'text/event-stream' : 'application/json';
+      return { url: `${base}/v1/messages${call.native ? call.search : ''}`, headers, body: call.body };
+    },
+    send: (request, signal) => sendHttp(deps.fetch, request, signal),
+    secrets: [config.api_key, config.auth_token].filter((secret) => secret !== undefined),
+  };
+}

@@ -1,0 +1,57 @@
+import type { ModelInfo, WireRequest } from './provider.ts';
+import { asArray, asNumber, asObject, asString, type Json } from '../turn/json.ts';
+
+/** Headers of the client that say something about the protocol, not about the client or its credentials. */
+export function pick(inbound: Headers, names: readonly string[], into: Record<string, string>): void {
+  for (const name of names) {
+    const value = inbound.get(name);
+    if (value !== null) into[name] = value;
+  }
+}
+
+/**
+ * Sends a prepared request. Redirects are not followed: they would carry credentials to a place nobody
+ * configured.
+ */
+export function sendHttp(
+  fetcher: typeof fetch,
+  request: WireRequest,
+  signal: AbortSignal,
+): Promise<Response> {
+  return fetcher(request.url, {
+    method: 'POST',
+    headers: request.headers,
+    body: request.body as BodyInit,
+    signal,
+    redirect: 'manual',
+  });
+}
+
+/** Asks for a list of models in the shape that OpenAI and Anthropic share: `{data: [{id, …}]}`. */
+export async function listModels(
+  fetcher: typeof fetch,
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal,
+): Promise<ModelInfo[]> {
+  const response = await fetcher(url, { headers, signal, redirect: 'manual' });
+  if (!response.ok) throw new Error(`the upstream answered ${response.status}`);
+  const body = asObject((await response.json()) as Json);
+  const models: ModelInfo[] = [];
+  for (const entry of asArray(body?.data)) {
+    const model = asObject(entry);
+    const id = asString(model?.id);
+    if (model === undefined || id === undefined) continue;
+    const createdAt = asString(model.created_at);
+    models.push({
+      id,
+      name: asString(model.display_name),
+      created: asNumber(model.created) ?? (createdAt ? Math.floor(Date.parse(createdAt) / 1000) : undefined),
+      ownedBy: asString(model.owned_by),
+    });
+  }
+  return models;
+}
+
+/** A base URL without its trailing slashes. */
+export const trimSlashes = (url: string): string => url.replace(/\/+$/, '');

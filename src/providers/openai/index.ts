@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import type { ProtocolId } from '../../turn/part.ts';
+import { listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
+
+const configSchema = z.strictObject({
+  name: z.string(),
+  type: z.literal('openai'),
+  base_url: z.url().default('https://api.openai.com/v1').describe('The API root, with /v1 where it has one'),
+  api_key: z.string().min(1).optional().describe('Sent as a bearer token; local servers need none'),
+  protocols: z
+    .array(z.enum(['openai-responses', 'openai-chat', 'anthropic-messages']))
+    .min(1)
+    .default(['openai-responses', 'openai-chat'])
+    .describe('What this endpoint speaks, best first'),
+  models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
+  headers: z.record(z.string(), z.string()).optional().describe('Further headers for every request'),
+});
+
+export type OpenAiConfig = z.infer<typeof configSchema>;
+
+/** Headers that belong to the protocol: they pass when the client speaks it too. */
+const protocolHeaders = ['openai-beta', 'anthropic-beta', 'anthropic-version', 'idempotency-key'] as const;
+
+const paths: Partial<Record<ProtocolId, string>> = {
+  'openai-chat': '/chat/completions',
+  'openai-responses': '/responses',
+  'anthropic-messages': '/messages',
+};
+
+/** OpenAI itself and everything compatible with it. */
+export const openai: ProviderKind<OpenAiConfig> = {
+  type: 'openai',
+  configSchema,
+  create(config, deps) {
+    return createOpenAi(config, deps);
+  },
+};
+
+function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
+  const base = trimSlashes(config.base_url);
+  const ownApi = new URL(base).hostname.endsWith('.openai.com');
+  const fixed: Record<string, string> = {
+    'content-type': 'application/json',
+    'user-agent': deps.userAgent,
+    'accept-encoding': 'identity',
+    ...config.headers,
+  };
+  if (config.api_key !== undefined) fixed.authorization = `Bearer ${config.api_key}`;
+
+  return {
+    name: config.name,
+    type: config.type,
+    protocols: () => config.protocols,
+    abilities: () => ({ modernChat: ownApi, reasoningContent: !ownApi }),
+    configured: config.models?.map((id) => ({ id })),
+    discover: (signal) => listModels(deps.fetch, `${base}/models`, fixed, signal),
+    prepare(call: Call) {
+      const headers: Record<string, string> = { ...fixed };
+      if (call.native) pick(call.inbound, protocolHeaders, headers);
+      if (call.protocol === 'anthropic-messages') headers['anthropic-version'] ??= '2023-06-01';
+      headers.accept = call.stream ? 'text/event-stream' : 'application/json';
+      return {
+        url: base + paths[call.protocol] + (call.native ? call.search : ''),
+        headers,
+        body: call.body,
+      };
+    },
+    send: (request, signal) => sendHttp(deps.fetch, request, signal),
+    secrets: config.api_key === undefined ? [] : [config.api_key],
+  };
+}

@@ -1,0 +1,65 @@
+import type { z } from 'zod';
+import type { Abilities } from '../protocols/protocol.ts';
+import type { ProtocolId } from '../turn/part.ts';
+
+/** A model as a provider offers it. */
+export interface ModelInfo {
+  /** The name the upstream takes. */
+  readonly id: string;
+  readonly name?: string;
+  /** Unix seconds. */
+  readonly created?: number;
+  readonly ownedBy?: string;
+}
+
+/** One request to an upstream, before the provider has addressed it. */
+export interface Call {
+  readonly protocol: ProtocolId;
+  readonly model: string;
+  readonly stream: boolean;
+  readonly body: Uint8Array | string;
+  /** The client's headers; a provider takes only what is on its own allow-list. */
+  readonly inbound: Headers;
+  /** The client's query string with its `?`, or an empty string. */
+  readonly search: string;
+  /** Set when the client speaks the upstream's protocol, so that its protocol headers may pass. */
+  readonly native: boolean;
+}
+
+/** A request as it goes out. Headers are built from an empty set. */
+export interface WireRequest {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array | string;
+}
+
+/** One configured upstream. */
+export interface Provider {
+  readonly name: string;
+  readonly type: string;
+  /** What it speaks for a model, best first. Never empty. */
+  protocols(model: string): readonly ProtocolId[];
+  abilities(protocol: ProtocolId, model: string): Abilities;
+  /** The models named in the configuration; `undefined` when they are to be discovered. */
+  readonly configured: readonly ModelInfo[] | undefined;
+  /** Asks the upstream what it offers. */
+  discover(signal: AbortSignal): Promise<ModelInfo[]>;
+  /** The last edit of a request: address and headers. */
+  prepare(call: Call): WireRequest;
+  send(request: WireRequest, signal: AbortSignal): Promise<Response>;
+  /** Values that must never be seen outside. */
+  readonly secrets: readonly string[];
+}
+
+export interface ProviderDeps {
+  readonly fetch: typeof fetch;
+  /** Sent as the user agent. */
+  readonly userAgent: string;
+}
+
+/** A kind of upstream: the one thing a provider folder exports. */
+export interface ProviderKind<Config extends { name: string } = never> {
+  readonly type: string;
+  readonly configSchema: z.ZodType<Config>;
+  create(config: Config, deps: ProviderDeps): Provider;
+}

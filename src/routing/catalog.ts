@@ -1,0 +1,134 @@
+import type { ModelInfo, Provider } from '../providers/provider.ts';
+import { nearest } from './nearest.ts';
+
+/** Where a turn goes. */
+export interface Route {
+  readonly provider: Provider;
+  /** The model's name at that provider. */
+  readonly model: string;
+}
+
+export type RouteResult =
+  | { readonly found: true; readonly route: Route }
+  /** `near` names existing models, most alike first. */
+  | { readonly found: false; readonly near: readonly string[] };
+
+/** A model on offer, with the provider that has it. */
+export interface CatalogEntry extends ModelInfo {
+  readonly provider: string;
+}
+
+export interface Catalog {
+  /** `provider/model`, an alias, or a bare name; with `only`, a name at that one provider. */
+  resolve(name: string, only?: string): Promise<RouteResult>;
+  /** All models; the names of the providers that could not be asked are in `failed`. */
+  list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }>;
+  provider(name: string): Provider | undefined;
+}
+
+/** How long a discovered list counts as fresh, and how long a provider may take to answer. */
+const freshMs = 5 * 60_000;
+const discoverMs = 5_000;
+
+interface Discovered {
+  models: readonly ModelInfo[];
+  atMs: number;
+  failed: boolean;
+}
+
+/**
+ * Knows which provider has which model. A provider whose models are not configured is asked for them; what it
+ * said last is served while it cannot be reached.
+ */
+export function createCatalog(
+  providers: readonly Provider[],
+  aliases: Readonly<Record<string, readonly string[]>>,
+  nowMs: () => number,
+): Catalog {
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  const discovered = new Map<string, Discovered>();
+  const asking = new Map<string, Promise<Discovered>>();
+
+  async function modelsOf(provider: Provider): Promise<Discovered> {
+    if (provider.configured) return { models: provider.configured, atMs: 0, failed: false };
+    const known = discovered.get(provider.name);
+    if (known && nowMs() - known.atMs < freshMs) return known;
+    let ask = asking.get(provider.name);
+    if (!ask) {
+      ask = discover(provider, known).finally(() => asking.delete(provider.name));
+      asking.set(provider.name, ask);
+    }
+    return ask;
+  }
+
+  async function discover(provider: Provider, known: Discovered | undefined): Promise<Discovered> {
+    let result: Discovered;
+    try {
+      const models = await provider.discover(AbortSignal.timeout(discoverMs));
+      result = { models, atMs: nowMs(), failed: false };
+    } catch {
+      // A failed answer is kept for a short while only, so that a provider that comes back is seen.
+      result = { models: known?.models ?? [], atMs: nowMs() - freshMs + 10_000, failed: true };
+    }
+    discovered.set(provider.name, result);
+    return result;
+  }
+
+  async function at(provider: Provider, model: string): Promise<RouteResult> {
+    const closed = provider.configured;
+    if (!closed || closed.some((entry) => entry.id === model)) {
+      return { found: true, route: { provider, model } };
+    }
+    return {
+      found: false,
+      near: nearest(
+        model,
+        closed.map((entry) => entry.id),
+      ).map((id) => `${provider.name}/${id}`),
+    };
+  }
+
+  async function resolve(name: string, only?: string): Promise<RouteResult> {
+    if (only !== undefined) {
+      const provider = byName.get(only);
+      if (!provider) return { found: false, near: [] };
+      const prefix = `${only}/`;
+      return at(provider, name.startsWith(prefix) ? name.slice(prefix.length) : name);
+    }
+    const target = aliases[name]?.[0];
+    const wanted = target ?? name;
+    const slash = wanted.indexOf('/');
+    const prefixed = slash > 0 ? byName.get(wanted.slice(0, slash)) : undefined;
+    if (prefixed) return at(prefixed, wanted.slice(slash + 1));
+    for (const provider of providers) {
+      if (provider.configured?.some((entry) => entry.id === wanted)) {
+        return { found: true, route: { provider, model: wanted } };
+      }
+    }
+    for (const provider of providers) {
+      if (provider.configured) continue;
+      const { models } = await modelsOf(provider);
+      if (models.some((entry) => entry.id === wanted)) {
+        return { found: true, route: { provider, model: wanted } };
+      }
+    }
+    const { models } = await list();
+    const names = models.map((entry) => `${entry.provider}/${entry.id}`);
+    return { found: false, near: nearest(name, [...Object.keys(aliases), ...names]) };
+  }
+
+  async function list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }> {
+    const asked = only === undefined ? providers : providers.filter((provider) => provider.name === only);
+    const answers = await Promise.all(asked.map(modelsOf));
+    const models: CatalogEntry[] = [];
+    const failed: string[] = [];
+    answers.forEach((answer, i) => {
+      const provider = asked[i]!;
+      if (answer.failed) failed.push(provider.name);
+      for (const model of answer.models) models.push({ ...model, provider: provider.name });
+    });
+    return { models, failed };
+  }
+
+  return { resolve, list, provider: (name) => byName.get(name) };
+}

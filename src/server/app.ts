@@ -1,0 +1,193 @@
+import { Hono, type Context } from 'hono';
+import { serveTurn, type PipelineDeps } from '../pipeline/turn.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import { clientName, startRecord } from '../telemetry/record.ts';
+import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import type { ProtocolId } from '../turn/part.ts';
+import { readBody } from './body.ts';
+import { refusedOrigin } from './guard.ts';
+import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts';
+import { requestId } from './request-id.ts';
+
+export interface ServerDeps extends PipelineDeps {
+  readonly version: string;
+  readonly bodyBytesMax: number;
+  /** The bind is reachable from this machine only. */
+  readonly onLoopback: boolean;
+  /** The text of `/metrics`. */
+  readonly metrics: () => string;
+  /** False while the gateway drains. */
+  readonly ready: () => boolean;
+}
+
+type Surface = { readonly path: string; readonly protocol: ProtocolId };
+
+/** The turn routes, after `/v1`. */
+const surfaces: readonly Surface[] = [
+  { path: '/chat/completions', protocol: 'openai-chat' },
+  { path: '/responses', protocol: 'openai-responses' },
+  { path: '/messages', protocol: 'anthropic-messages' },
+];
+
+type Routes = Hono<{ Bindings: Connections }>;
+type RouteContext = Context<{ Bindings: Connections }>;
+
+/** All HTTP routes of the gateway as one Hono application. */
+function createApp(deps: ServerDeps): Routes {
+  const app: Routes = new Hono();
+
+  for (const { path, protocol } of surfaces) {
+    const surface = deps.protocols.get(protocol)!;
+    for (const route of [`/v1${path}`, `/:provider/v1${path}`]) {
+      app.post(route, (c) => turn(deps, surface, route, c));
+      app.all(route, (c) => refused(surface, c, notAllowed));
+    }
+  }
+  for (const prefix of ['', '/:provider']) {
+    app.get(`${prefix}/v1/models`, (c) => models(deps, c));
+    app.get(`${prefix}/v1/models/:id{.+}`, (c) => model(deps, c));
+  }
+  app.get('/healthz', (c) => c.json({ status: 'ok', version: deps.version }));
+  app.get('/readyz', (c) =>
+    deps.ready() ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503),
+  );
+  app.get('/metrics', (c) =>
+    c.body(deps.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
+  );
+  app.get('/', (c) => c.json({ name: 'dragoman', version: deps.version }));
+  app.notFound((c) => refused(surfaceOf(deps, c), c, noRoute(c)));
+  app.onError((error, c) => {
+    const failure = error instanceof FailureError ? error.failure : internal;
+    return refused(surfaceOf(deps, c), c, failure);
+  });
+  return app;
+}
+
+/** The part of Bun's server that a handler needs. */
+interface Connections {
+  timeout?(request: Request, seconds: number): void;
+}
+
+/** What a server calls for each request: the guard, then the routes. */
+export function createHandler(
+  deps: ServerDeps,
+): (request: Request, connections?: Connections) => Response | Promise<Response> {
+  const app = createApp(deps);
+  const chat = deps.protocols.get('openai-chat')!;
+  return (request, connections = {}) => {
+    const why = refusedOrigin(request.headers, deps.onLoopback);
+    if (why !== undefined) return failureAnswer(chat, forbidden(why), requestId(null));
+    return app.fetch(request, connections);
+  };
+}
+
+async function turn(deps: ServerDeps, surface: Protocol, route: string, c: RouteContext): Promise<Response> {
+  const request = c.req.raw;
+  const { headers } = request;
+  const id = requestId(headers.get('x-request-id'));
+  const record = startRecord({
+    requestId: id,
+    surface: surface.id,
+    method: 'POST',
+    route,
+    startedMs: performance.now(),
+    client: clientName(headers.get('user-agent')),
+  });
+  return serveTurn(deps, {
+    requestId: id,
+    surface,
+    headers,
+    search: searchOf(request.url),
+    async body() {
+      const bytes = await readBody(request, deps.bodyBytesMax);
+      // From here on silence is the upstream's affair, watched by the pipeline.
+      c.env?.timeout?.(request, 0);
+      return bytes;
+    },
+    client: request.signal,
+    only: c.req.param('provider'),
+    record,
+  });
+}
+
+async function models(deps: ServerDeps, c: RouteContext): Promise<Response> {
+  const only = knownProvider(deps, c);
+  const { models: entries, failed } = await deps.catalog.list(only);
+  const shape = isAnthropic(c) ? anthropicModels : openAiModels;
+  // A provider that could not be asked is named, so that a short list does not look like the whole one.
+  const headers: Record<string, string> =
+    failed.length > 0 ? { 'dragoman-notes': `unreachable: ${failed.join(', ')}` } : {};
+  return c.json(shape(entries, only !== undefined), 200, headers);
+}
+
+async function model(deps: ServerDeps, c: RouteContext): Promise<Response> {
+  const only = knownProvider(deps, c);
+  const wanted = decodeURIComponent(c.req.param('id') ?? '');
+  const { models: entries } = await deps.catalog.list(only);
+  const entry = entries.find((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
+  if (!entry)
+    throw new FailureError(
+      notFound(`the model ${JSON.stringify(wanted)} does not exist here`, 'model_not_found'),
+    );
+  const shape = isAnthropic(c) ? anthropicModel : openAiModel;
+  return c.json(shape(entry, only !== undefined));
+}
+
+function knownProvider(deps: ServerDeps, c: RouteContext): string | undefined {
+  const only = c.req.param('provider');
+  if (only !== undefined && !deps.catalog.provider(only)) {
+    throw new FailureError(notFound(`there is no provider ${JSON.stringify(only)} here`, 'not_found'));
+  }
+  return only;
+}
+
+/** Anthropic's clients name the API version on every request; nobody else does. */
+const isAnthropic = (c: RouteContext): boolean => c.req.header('anthropic-version') !== undefined;
+
+/** The protocol in which an error is written where no turn route matched. */
+function surfaceOf(deps: ServerDeps, c: RouteContext): Protocol {
+  const messages = /\/v1\/messages(?:\/|$)/.test(c.req.path) || isAnthropic(c);
+  return deps.protocols.get(messages ? 'anthropic-messages' : 'openai-chat')!;
+}
+
+function refused(surface: Protocol, c: RouteContext, failure: Failure): Response {
+  return failureAnswer(surface, failure, requestId(c.req.header('x-request-id') ?? null));
+}
+
+function failureAnswer(surface: Protocol, failure: Failure, id: string): Response {
+  const headers: Record<string, string> = { 'x-request-id': id, 'content-type': 'application/json' };
+  if (!failure.retryable) headers['x-should-retry'] = 'false';
+  return new Response(JSON.stringify(surface.encodeFailure(failure, id)), {
+    status: failure.status,
+    headers,
+  });
+}
+
+const notFound = (message: string, code: string): Failure =>
+  invalidRequest(message, undefined, { status: 404, kind: 'not_found', code });
+
+const noRoute = (c: RouteContext): Failure =>
+  notFound(`there is no route ${c.req.method} ${c.req.path.slice(0, 200)}`, 'not_found');
+
+const notAllowed: Failure = invalidRequest('this route takes POST only', undefined, { status: 405 });
+
+const forbidden = (why: string): Failure => ({
+  kind: 'permission',
+  scope: 'request',
+  status: 403,
+  message: `${why}; this gateway answers pages and names of its own machine only`,
+  retryable: false,
+});
+
+const internal: Failure = {
+  kind: 'internal',
+  scope: 'gateway',
+  status: 500,
+  message: 'the gateway failed; its log has the cause',
+  retryable: false,
+};
+
+function searchOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? '' : url.slice(at);
+}

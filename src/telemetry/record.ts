@@ -1,0 +1,109 @@
+import type { FailureKind, FailureScope } from '../turn/failure.ts';
+import type { Stop } from '../turn/event.ts';
+import type { Note } from '../turn/note.ts';
+import type { ProtocolId } from '../turn/part.ts';
+import type { Usage } from '../turn/usage.ts';
+
+/** How a request ended: answered, failed, left by the client, or cut by the upstream in mid reply. */
+export type Outcome = 'ok' | 'error' | 'cancelled' | 'cut';
+
+/**
+ * What the gateway remembers of one request, whatever its end. It is filled in while the request travels and
+ * handed to the recorders once, when the last byte has gone out. It holds no prompt, no reply and no secret.
+ */
+export interface TurnRecord {
+  readonly requestId: string;
+  /** The protocol it was asked in, or a word for what else it was: `models`, `health`, `metrics`, `admin`. */
+  surface: string;
+  readonly method: string;
+  /** The route's template such as `/{provider}/v1/messages`, never the URL as it came. */
+  route: string;
+  /** The provider's configured name, once the request has one. */
+  provider?: string;
+  /** The model as the client asked for it. */
+  model?: string;
+  upstreamModel?: string;
+  upstreamProtocol?: ProtocolId;
+  lane: 'native' | 'translated' | 'none';
+  stream: boolean;
+  /** HTTP status for the client; 499 when it left before it had one. */
+  status: number;
+  outcome: Outcome;
+  failure?: { readonly kind: FailureKind; readonly scope: FailureScope; readonly code?: string };
+  stop?: Stop;
+  usage?: Usage;
+  notes: readonly Note[];
+  /** Points in time on one clock, in milliseconds; only their differences have a meaning. */
+  readonly startedMs: number;
+  /** When the client's response headers were ready. */
+  headersMs?: number;
+  /** When the first piece of the reply went to the client. */
+  firstTokenMs?: number;
+  endedMs: number;
+  /** How long, in all, the request waited for its upstream. */
+  upstreamMs: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** The client's program, see {@link clientName}. */
+  client?: string;
+}
+
+/** Takes what the gateway has to tell. Must neither throw nor wait. */
+export interface Recorder {
+  /** Called once for every request, at its end. */
+  record(record: TurnRecord): void;
+  /** A stream to a client was opened (`1`) or has ended (`-1`). */
+  streamsOpen(change: 1 | -1): void;
+}
+
+/**
+ * A record for a request that has just arrived: no provider, no bytes, and an internal error until it is told
+ * otherwise, so that a path that forgets to say how it ended is seen.
+ *
+ * @example
+ * const record = startRecord({ requestId: 'req_1', surface: 'models', method: 'GET', route: '/v1/models', startedMs: 0 });
+ */
+export function startRecord(
+  known: Pick<TurnRecord, 'requestId' | 'surface' | 'method' | 'route' | 'startedMs'> & Partial<TurnRecord>,
+): TurnRecord {
+  return {
+    lane: 'none',
+    stream: false,
+    status: 500,
+    outcome: 'error',
+    notes: [],
+    endedMs: known.startedMs,
+    upstreamMs: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    ...known,
+  };
+}
+
+/** One recorder that tells all of `recorders`. */
+export function recordTo(...recorders: readonly Recorder[]): Recorder {
+  return {
+    record(record) {
+      for (const recorder of recorders) recorder.record(record);
+    },
+    streamsOpen(change) {
+      for (const recorder of recorders) recorder.streamsOpen(change);
+    },
+  };
+}
+
+/** The longest client name that is kept. */
+const clientNameCharsMax = 48;
+
+/**
+ * The program behind a `User-Agent` header: its first product with its version, cut to a bounded length.
+ *
+ * @example
+ * clientName('curl/8.5.0 (linux)'); // 'curl/8.5.0'
+ */
+export function clientName(userAgent: string | null | undefined): string | undefined {
+  if (!userAgent) return undefined;
+  const name = userAgent.trimStart();
+  const end = name.search(/[\s;,(]/);
+  return name.slice(0, end < 0 ? clientNameCharsMax : Math.min(end, clientNameCharsMax)) || undefined;
+}

@@ -1,0 +1,46 @@
+/** Takes secrets out of text that is about to be written. */
+export interface Redactor {
+  /** Adds texts that must never be written; those under 6 characters would hit ordinary words and are left out. */
+  add(secrets: Iterable<string>): void;
+  redact(text: string): string;
+}
+
+const mask = '***';
+const secretCharsMin = 6;
+
+/** What credentials look like, for those nobody registered. The part to keep is the first group. */
+const patterns: readonly RegExp[] = [
+  /\b(bearer\s+)[\w.~+/=-]{6,}/gi,
+  /\b((?:x-api-key|x-goog-api-key|api[_-]?key|authorization)["']?\s*[:=]\s*["']?)(?!bearer\b)[^\s"',;&]{4,}/gi,
+  /\b((?:sk|pk|rk|glpat|ghp|gho|ghs|xai|gsk)[-_])[\w-]{8,}/g,
+  /\b(AIza)[\w-]{20,}/g,
+  /\b(eyJ)[\w-]{4,}\.[\w-]+\.[\w-]*/g,
+];
+
+/** One test that most text fails, so that the patterns above run on suspects only. */
+const suspect = /bearer|api[_-]?key|authorization|\b(?:sk|pk|rk|glpat|ghp|gho|ghs|xai|gsk)[-_]|\bAIza|\beyJ/i;
+
+/**
+ * Masks registered secrets and whatever looks like a credential.
+ *
+ * @example
+ * redactor(['tops3cret']).redact('Bearer abcdef123 and tops3cret'); // 'Bearer *** and ***'
+ */
+export function redactor(secrets: Iterable<string> = []): Redactor {
+  const known = new Set<string>();
+  let longestFirst: string[] = [];
+  const add = (more: Iterable<string>): void => {
+    for (const secret of more) if (secret.length >= secretCharsMin) known.add(secret);
+    longestFirst = [...known].sort((a, b) => b.length - a.length);
+  };
+  add(secrets);
+  return {
+    add,
+    redact(text) {
+      if (text.length < secretCharsMin) return text;
+      for (const secret of longestFirst) if (text.includes(secret)) text = text.replaceAll(secret, mask);
+      if (suspect.test(text)) for (const pattern of patterns) text = text.replace(pattern, `$1${mask}`);
+      return text;
+    },
+  };
+}

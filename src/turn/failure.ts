@@ -1,0 +1,87 @@
+import type { ProtocolId } from './part.ts';
+import type { Json } from './json.ts';
+
+/** What went wrong. Each protocol has one table from these to its own error types and statuses. */
+export type FailureKind =
+  | 'invalid_request'
+  | 'authentication'
+  | 'permission'
+  | 'billing'
+  | 'not_found'
+  | 'conflict'
+  | 'too_large'
+  | 'unprocessable'
+  | 'rate_limited'
+  | 'overloaded'
+  | 'timeout'
+  /** The upstream failed or answered with something that is not its protocol. */
+  | 'upstream'
+  /** No connection: refused, unresolved name, TLS. */
+  | 'unreachable'
+  /** The upstream stopped in the middle of a reply. */
+  | 'cut'
+  /** The client left. */
+  | 'cancelled'
+  | 'unsupported'
+  | 'internal';
+
+/**
+ * Whom a failure concerns, and so what follows: a `request` failure never rotates or cools anything, a
+ * `model` or `account` failure moves on to another, a `provider` failure backs off.
+ */
+export type FailureScope = 'request' | 'model' | 'account' | 'provider' | 'gateway';
+
+export interface Failure {
+  readonly kind: FailureKind;
+  readonly scope: FailureScope;
+  /** HTTP status for the client. */
+  readonly status: number;
+  /** For people; never holds a secret. */
+  readonly message: string;
+  /** The request field at fault, as the client's protocol writes its path. */
+  readonly param?: string;
+  /** A machine word such as `model_not_found`, upstream's own where it gave one. */
+  readonly code?: string;
+  /** The upstream's own error type, kept for clients of the same protocol family. */
+  readonly type?: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number;
+  readonly upstream?: {
+    readonly protocol?: ProtocolId;
+    readonly status?: number;
+    readonly requestId?: string;
+    /** The upstream's error object, when it sent one. */
+    readonly error?: Json;
+  };
+  readonly cause?: unknown;
+}
+
+/** Carries a failure through code that throws; caught at the edge of the pipeline. */
+export class FailureError extends Error {
+  override readonly name = 'FailureError';
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message, { cause: failure.cause });
+    this.failure = failure;
+  }
+}
+
+/** A client's mistake: status 400 unless said otherwise. */
+export function invalidRequest(message: string, param?: string, more: Partial<Failure> = {}): Failure {
+  return {
+    kind: 'invalid_request',
+    scope: 'request',
+    status: 400,
+    message,
+    param,
+    retryable: false,
+    ...more,
+  };
+}
+
+/** Throws a client's mistake that names its field. */
+export function refuse(message: string, param?: string, more?: Partial<Failure>): never {
+  throw new FailureError(invalidRequest(message, param, more));
+}

@@ -1,0 +1,10 @@
+/** What could not be carried as it was. A value, never a silence. */
+export interface Note {
+  /** Path in the client's request, e.g. `top_k` or `messages[2].content[0].citations`. */
+  readonly path: string;
+  readonly action: 'dropped' | 'emulated' | 'clamped' | 'repaired';
+  /** One line for people. */
+  readonly why: string;
+  /** `degrade` means that the reply may differ for it; `refuse` that strict mode answers 400. */
+  readonly weight: 'note' | 'degrade' | 'refuse';
+}

@@ -1,0 +1,40 @@
+import { beforeAll, describe, expect, test } from 'bun:test';
+import { corpusAvailable } from '../support/corpus.ts';
+import { surfaces } from './finish.ts';
+import { losses } from './losses.ts';
+import { type Cell, runMatrix, subjects } from './matrix.ts';
+
+if (!corpusAvailable) {
+  console.log(
+    'conformance: the corpus of recorded replies is not at hand (DRAGOMAN_CORPUS), nothing is checked',
+  );
+}
+
+describe.skipIf(!corpusAvailable)('every recorded reply on every surface', () => {
+  let cells: Cell[] = [];
+  beforeAll(async () => {
+    cells = await runMatrix(subjects());
+  }, 60_000);
+
+  for (const upstream of surfaces) {
+    for (const surface of surfaces) {
+      for (const stream of [true, false]) {
+        test(`${upstream} upstream, asked in ${surface}, ${stream ? 'streamed' : 'whole'}`, () => {
+          const asked = cells.filter(
+            (cell) => cell.upstream === upstream && cell.surface === surface && cell.stream === stream,
+          );
+          expect(asked.length).toBeGreaterThan(10);
+          const misses = asked.flatMap((cell) =>
+            cell.misses.map((miss) => `${cell.subject}: ${miss.check} ${miss.detail}`),
+          );
+          expect(misses).toEqual([]);
+        });
+      }
+    }
+  }
+
+  test('every forced loss on the list still happens', () => {
+    const causes = new Set(cells.flatMap((cell) => cell.losses.map((loss) => loss.cause)));
+    expect(losses.map(({ cause }) => cause).filter((cause) => !causes.has(cause))).toEqual([]);
+  });
+});

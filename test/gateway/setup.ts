@@ -1,0 +1,234 @@
+import { configSchema } from '../../src/config/schema.ts';
+import { createGateway, providerSchemas, type Gateway } from '../../src/gateway.ts';
+import type { TurnRecord } from '../../src/telemetry/record.ts';
+import { blocksOfPayloads, type SseBlock } from '../support/corpus.ts';
+import { startReplay, type ReplayUpstream } from '../support/replay.ts';
+
+/** A gateway in this process in front of one replay upstream that stands behind a provider for each protocol. */
+export interface Bench {
+  readonly url: string;
+  readonly gateway: Gateway;
+  readonly upstream: ReplayUpstream;
+  readonly records: TurnRecord[];
+  streamsOpen(): number;
+  stop(): Promise<void>;
+}
+
+export type SurfaceName = 'chat' | 'responses' | 'messages';
+export const surfaceNames: readonly SurfaceName[] = ['chat', 'responses', 'messages'];
+
+export interface BenchOptions {
+  readonly server?: Record<string, unknown>;
+  readonly top?: Record<string, unknown>;
+  readonly providers?: readonly Record<string, unknown>[];
+}
+
+/** Starts it. Models are `chat/m`, `responses/m` and `messages/m`, by what the upstream speaks. */
+export function startBench(options: BenchOptions = {}): Bench {
+  const upstream = startReplay({ models: ['m'] });
+  const records: TurnRecord[] = [];
+  let open = 0;
+  const openAi = (name: string, protocol: string) => ({
+    name,
+    type: 'openai',
+    base_url: `${upstream.url}/v1`,
+    api_key: 'sk-upstream-secret',
+    protocols: [protocol],
+    models: ['m'],
+  });
+  const config = configSchema(providerSchemas).parse({
+    server: options.server ?? {},
+    ...options.top,
+    providers: options.providers ?? [
+      openAi('chat', 'openai-chat'),
+      openAi('responses', 'openai-responses'),
+      {
+        name: 'messages',
+        type: 'anthropic',
+        base_url: upstream.url,
+        api_key: 'sk-upstream-secret',
+        models: ['m'],
+      },
+    ],
+  });
+  const gateway = createGateway({
+    config,
+    version: 'test',
+    metrics: () => '',
+    recorder: { record: (record) => records.push(record), streamsOpen: (change) => (open += change) },
+  });
+  const { url } = gateway.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    url,
+    gateway,
+    upstream,
+    records,
+    streamsOpen: () => open,
+    async stop() {
+      await gateway.stop({ drainMs: 0 });
+      await upstream.stop();
+    },
+  };
+}
+
+const routes: Record<SurfaceName, string> = {
+  chat: '/v1/chat/completions',
+  responses: '/v1/responses',
+  messages: '/v1/messages',
+};
+
+/** Asks a surface for a short reply. */
+export function ask(
+  bench: { url: string },
+  surface: SurfaceName,
+  body: Record<string, unknown>,
+  init: RequestInit = {},
+): Promise<Response> {
+  const prompt =
+    surface === 'responses'
+      ? { input: 'hi' }
+      : {
+          messages: [{ role: 'user', content: 'hi' }],
+          ...(surface === 'messages' ? { max_tokens: 64 } : {}),
+        };
+  return fetch(bench.url + routes[surface], {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'chat/m', ...prompt, ...body }),
+    ...init,
+  });
+}
+
+const chatChunk = (delta: unknown, finish: string | null = null) =>
+  JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'm-1',
+    choices: [{ index: 0, delta, finish_reason: finish }],
+  });
+
+const responseOf = (status: string, output: unknown[]) => ({
+  id: 'resp_1',
+  object: 'response',
+  created_at: 1,
+  status,
+  model: 'm-1',
+  output,
+  usage: status === 'completed' ? { input_tokens: 5, output_tokens: 2, total_tokens: 7 } : null,
+});
+
+const message = (text: string) => ({
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  status: 'completed',
+  content: [{ type: 'output_text', text, annotations: [] }],
+});
+
+/** One reply, `Hello` and ` world`, in each protocol; the events that carry text are named by `textAt`. */
+export const hello: Record<SurfaceName, { blocks: SseBlock[]; textAt: readonly [number, number] }> = {
+  chat: {
+    textAt: [1, 2],
+    blocks: blocksOfPayloads(
+      [
+        chatChunk({ role: 'assistant', content: '' }),
+        chatChunk({ content: 'Hello' }),
+        chatChunk({ content: ' world' }),
+        chatChunk({}, 'stop'),
+        JSON.stringify({
+          id: 'chatcmpl-1',
+          object: 'chat.completion.chunk',
+          created: 1,
+          model: 'm-1',
+          choices: [],
+          usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
+        }),
+        '[DONE]',
+      ],
+      'openai-chat',
+    ),
+  },
+  responses: {
+    textAt: [3, 4],
+    blocks: blocksOfPayloads(
+      [
+        { type: 'response.created', response: responseOf('in_progress', []) },
+        {
+          type: 'response.output_item.added',
+          output_index: 0,
+          item: { ...message(''), status: 'in_progress', content: [] },
+        },
+        {
+          type: 'response.content_part.added',
+          output_index: 0,
+          item_id: 'msg_1',
+          content_index: 0,
+          part: { type: 'output_text', text: '', annotations: [] },
+        },
+        {
+          type: 'response.output_text.delta',
+          output_index: 0,
+          item_id: 'msg_1',
+          content_index: 0,
+          delta: 'Hello',
+        },
+        {
+          type: 'response.output_text.delta',
+          output_index: 0,
+          item_id: 'msg_1',
+          content_index: 0,
+          delta: ' world',
+        },
+        {
+          type: 'response.output_text.done',
+          output_index: 0,
+          item_id: 'msg_1',
+          content_index: 0,
+          text: 'Hello world',
+        },
+        {
+          type: 'response.content_part.done',
+          output_index: 0,
+          item_id: 'msg_1',
+          content_index: 0,
+          part: { type: 'output_text', text: 'Hello world', annotations: [] },
+        },
+        { type: 'response.output_item.done', output_index: 0, item: message('Hello world') },
+        { type: 'response.completed', response: responseOf('completed', [message('Hello world')]) },
+      ].map((event, sequence_number) => JSON.stringify({ ...event, sequence_number })),
+      'openai-responses',
+    ),
+  },
+  messages: {
+    textAt: [2, 3],
+    blocks: blocksOfPayloads(
+      [
+        {
+          type: 'message_start',
+          message: {
+            id: 'msg_1',
+            type: 'message',
+            role: 'assistant',
+            model: 'm-1',
+            content: [],
+            stop_reason: null,
+            stop_sequence: null,
+            usage: { input_tokens: 5, output_tokens: 1 },
+          },
+        },
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello' } },
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: ' world' } },
+        { type: 'content_block_stop', index: 0 },
+        {
+          type: 'message_delta',
+          delta: { stop_reason: 'end_turn', stop_sequence: null },
+          usage: { output_tokens: 2 },
+        },
+        { type: 'message_stop' },
+      ].map((event) => JSON.stringify(event)),
+      'anthropic-messages',
+    ),
+  },
+};

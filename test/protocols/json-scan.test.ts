@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import { jsonDepthMax, lastMember, memberValue, scanObject, splice } from '../../src/protocols/json-scan.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const scan = (text: string) => scanObject(encoder.encode(text));
+
+/** JSON text with white space in all legal places. */
+const spaced = (value: unknown, gap: string): string =>
+  JSON.stringify(value, null, gap === '' ? undefined : gap);
+
+describe('scanning a body', () => {
+  test('finds every member of any object with the bytes of its value', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.constantFrom('', ' ', '\t'),
+        (object, gap) => {
+          const bytes = encoder.encode(spaced(object, gap));
+          const result = scanObject(bytes);
+          if (!result.ok) throw new Error(result.why);
+          const parsed = JSON.parse(decoder.decode(bytes)) as Record<string, unknown>;
+          expect(result.members.map((member) => member.key)).toEqual(Object.keys(parsed));
+          for (const member of result.members) expect(memberValue(bytes, member)).toEqual(parsed[member.key]);
+        },
+      ),
+    );
+  });
+
+  test('accepts exactly what JSON.parse accepts', () => {
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"b\\n"',
+      '1',
+      '-0.5e3',
+      '01',
+      'true',
+      'nul',
+      ' ',
+      '"',
+      '\\',
+    ];
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 12 }), (parts) => {
+        const text = `{${parts.join('')}}`;
+        let valid = true;
+        try {
+          JSON.parse(text);
+        } catch {
+          valid = false;
+        }
+        expect(scan(text).ok).toBe(valid);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test.each([
+    ['', 'ends too early'],
+    ['{', 'ends too early'],
+    ['[]', 'must be a JSON object'],
+    ['"model"', 'must be a JSON object'],
+    ['{"model":}', 'not valid'],
+    ['{"model" "a"}', 'colon'],
+    ['{"model":"a",}', 'member name'],
+    ['{"a":[1,2}', 'comma or closing bracket'],
+    ['{"a":1} x', 'more after'],
+    ['{"a":"\u0001"}', 'string is not valid'],
+    ['{"a":"\\x"}', 'string is not valid'],
+    ['{"a":"\\u12g4"}', 'string is not valid'],
+    ['{"a":"unclosed}', 'string is not valid'],
+    ['{a:1}', 'member name'],
+    [`{"a":${'['.repeat(jsonDepthMax)}`, 'nested too deeply'],
+  ])('says what is wrong with %j', (text, why) => {
+    const result = scan(text);
+    expect(result.ok ? '' : result.why).toContain(why);
+  });
+
+  test('a name written with escapes counts, and the last of two equal names wins', () => {
+    const bytes = encoder.encode('{"model":"a","mod\\u0065l":"b"}');
+    const result = scanObject(bytes);
+    if (!result.ok) throw new Error(result.why);
+    expect(memberValue(bytes, lastMember(result.members, 'model')!)).toBe('b');
+  });
+
+  test('a byte order mark is passed over', () => {
+    expect(scan('\ufeff{"a":1}').ok).toBe(true);
+  });
+});
+
+test('splicing replaces ranges and leaves every other byte alone', () => {
+  const bytes = encoder.encode('{"model":"a/b","messages":["é"],"n":1}');
+  const result = scanObject(bytes);
+  if (!result.ok) throw new Error(result.why);
+  const edits = [
+    { ...lastMember(result.members, 'model')!, text: '"ü"' },
+    { ...lastMember(result.members, 'n')!, text: '22' },
+  ];
+  expect(decoder.decode(splice(bytes, edits))).toBe('{"model":"ü","messages":["é"],"n":22}');
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'bun:test';
+import type { ModelInfo, Provider } from '../../src/providers/provider.ts';
+import { createCatalog } from '../../src/routing/catalog.ts';
+
+function provider(name: string, configured?: string[], discover?: () => Promise<ModelInfo[]>): Provider {
+  return {
+    name,
+    type: 'openai',
+    protocols: () => ['openai-chat'],
+    abilities: () => ({}),
+    configured: configured?.map((id) => ({ id })),
+    discover: discover ?? (async () => []),
+    prepare: () => ({ url: '', headers: {}, body: '' }),
+    send: async () => new Response(),
+    secrets: [],
+  };
+}
+
+const target = async (catalog: ReturnType<typeof createCatalog>, name: string, only?: string) => {
+  const result = await catalog.resolve(name, only);
+  return result.found ? `${result.route.provider.name}:${result.route.model}` : result.near;
+};
+
+describe('finding a model', () => {
+  const catalog = createCatalog(
+    [
+      provider('one', ['gpt-small', 'shared']),
+      provider('two', ['shared', 'org/deep-model']),
+      provider('open', undefined, async () => [{ id: 'found-model' }]),
+    ],
+    { fast: ['two/shared', 'one/gpt-small'] },
+    Date.now,
+  );
+
+  test.each([
+    ['one/gpt-small', 'one:gpt-small'],
+    ['two/org/deep-model', 'two:org/deep-model'],
+    ['org/deep-model', 'two:org/deep-model'],
+    ['shared', 'one:shared'],
+    ['fast', 'two:shared'],
+    ['found-model', 'open:found-model'],
+    ['open/anything-at-all', 'open:anything-at-all'],
+  ])('%s goes to %s', async (name, expected) => {
+    expect(await target(catalog, name)).toBe(expected);
+  });
+
+  test('a name within one provider only, with or without its prefix', async () => {
+    expect(await target(catalog, 'shared', 'two')).toBe('two:shared');
+    expect(await target(catalog, 'two/shared', 'two')).toBe('two:shared');
+    expect(await target(catalog, 'gpt-small', 'two')).toEqual([]);
+  });
+
+  test('an unknown name is answered with those near it', async () => {
+    expect(await target(catalog, 'gpt-smal')).toEqual(['one/gpt-small']);
+    expect(await target(catalog, 'one/gpt-smal')).toEqual(['one/gpt-small']);
+    expect(await target(catalog, 'fsat')).toContain('fast');
+  });
+});
+
+describe('discovery', () => {
+  test('asks once for many, keeps the answer, and serves the last one while the upstream is away', async () => {
+    let asked = 0;
+    let away = false;
+    let nowMs = 0;
+    const open = provider('open', undefined, async () => {
+      asked++;
+      if (away) throw new Error('away');
+      return [{ id: 'm' }];
+    });
+    const catalog = createCatalog([open], {}, () => nowMs);
+    await Promise.all([catalog.list(), catalog.list(), catalog.resolve('m')]);
+    expect(asked).toBe(1);
+    away = true;
+    nowMs += 6 * 60_000;
+    expect(await catalog.list()).toEqual({ models: [{ id: 'm', provider: 'open' }], failed: ['open'] });
+    expect(asked).toBe(2);
+    await catalog.list();
+    expect(asked).toBe(2);
+    nowMs += 11_000;
+    await catalog.list();
+    expect(asked).toBe(3);
+  });
+
+  test('one provider that fails does not hide the others', async () => {
+    const broken = provider('broken', undefined, async () => Promise.reject(new Error('no')));
+    const catalog = createCatalog([broken, provider('well', ['m'])], {}, Date.now);
+    expect(await catalog.list()).toEqual({ models: [{ id: 'm', provider: 'well' }], failed: ['broken'] });
+    expect(await target(catalog, 'm')).toBe('well:m');
+  });
+});
