@@ -6,7 +6,7 @@ import { FailureError, type Failure } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
-import { readBounded, sniff, type ByteSource } from './byte-source.ts';
+import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts';
 import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { relay, type LaneStream } from './relay.ts';
@@ -46,7 +46,7 @@ export async function answer(exchange: Exchange): Promise<Response> {
   if (response.status < 200 || response.status >= 300) return failedAnswer(exchange);
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/event-stream')) {
-    const source = response.body?.getReader() ?? emptySource;
+    const source = sourceOf(response.body);
     return stream ? streamAnswer(exchange, source) : foldedAnswer(exchange, source);
   }
   if (!stream) return wholeAnswer(exchange, await readResult(exchange));
@@ -88,10 +88,9 @@ async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Res
   let failure: Failure | undefined;
   try {
     for (;;) {
-      const { value } = await source.read();
-      if (value === undefined) break;
-      fold.push(value);
-      if (fold.done) break;
+      const { value, done } = await source.readMany();
+      for (const chunk of value) fold.push(chunk);
+      if (done || fold.done) break;
     }
   } catch (error) {
     failure = cutFailure(error);
@@ -164,9 +163,7 @@ function succeed(
 /** The upstream has refused or failed: its own words in the client's protocol. */
 async function failedAnswer(exchange: Exchange): Promise<Response> {
   const { deps, inbound, native, upstream, provider, response } = exchange;
-  const bytes = await readBounded(response.body?.getReader() ?? emptySource, errorBytesMax).catch(
-    () => new Uint8Array(0),
-  );
+  const bytes = await readBounded(sourceOf(response.body), errorBytesMax).catch(() => new Uint8Array(0));
   const body = redact(decoder.decode(bytes), provider.secrets);
   const redirected = response.status < 400;
   const failure: Failure = redirected
@@ -234,7 +231,7 @@ async function readResult(exchange: Exchange): Promise<Uint8Array> {
   const announced = Number(response.headers.get('content-length') ?? Number.NaN);
   try {
     if (announced <= resultBytesMax) return await response.bytes();
-    return await readBounded(response.body?.getReader() ?? emptySource, resultBytesMax);
+    return await readBounded(sourceOf(response.body), resultBytesMax);
   } catch (error) {
     throw new FailureError(cutFailure(error));
   }
@@ -278,5 +275,3 @@ function redact(text: string, secrets: readonly string[]): string {
   for (const secret of secrets) out = out.replaceAll(secret, '[redacted]');
   return out;
 }
-
-const emptySource: ByteSource = { read: async () => ({ value: undefined }), cancel: async () => {} };

@@ -1,8 +1,24 @@
-/** Where a lane reads from; a stream's default reader is one. `value` is absent at the end. */
+/** What has come since the last read. */
+export interface Batch {
+  readonly value: readonly Uint8Array[];
+  readonly done: boolean;
+}
+
+/** Where a lane reads from. */
 export interface ByteSource {
-  read(): Promise<{ value?: Uint8Array | undefined }>;
+  /** Everything that is there, or a promise of it when nothing is. */
+  readMany(): Batch | Promise<Batch>;
   cancel(): Promise<void>;
 }
+
+export const emptySource: ByteSource = {
+  readMany: () => ({ value: [], done: true }),
+  cancel: async () => {},
+};
+
+/** The body of a response as a source; on Bun, a stream's default reader is one. */
+export const sourceOf = (body: ReadableStream<Uint8Array> | null): ByteSource =>
+  body === null ? emptySource : (body.getReader() as unknown as ByteSource);
 
 export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
@@ -13,14 +29,16 @@ export async function readBounded(source: ByteSource, bytesMax: number): Promise
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { value } = await source.read();
-    if (value === undefined) break;
-    size += value.length;
+    const { value, done } = await source.readMany();
+    for (const chunk of value) {
+      size += chunk.length;
+      chunks.push(chunk);
+    }
     if (size > bytesMax) {
       await source.cancel();
       throw new BodyTooLarge(`more than ${bytesMax} bytes`);
     }
-    chunks.push(value);
+    if (done) break;
   }
   if (chunks.length === 1) return chunks[0]!;
   const out = new Uint8Array(size);
@@ -36,25 +54,20 @@ export async function readBounded(source: ByteSource, bytesMax: number): Promise
 export async function sniff(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<{ first: string; source: ByteSource }> {
-  if (body === null) return { first: '', source: { read: async () => ({}), cancel: async () => {} } };
-  const reader = body.getReader();
-  const held: Uint8Array[] = [];
+  const source = sourceOf(body);
+  const held: Batch[] = [];
   let first = '';
   while (first === '') {
-    const { value } = await reader.read();
-    if (value === undefined) break;
-    held.push(value);
-    const at = value.findIndex((byte) => byte > 0x20 && byte < 0x7f);
-    if (at >= 0) first = String.fromCharCode(value[at]!);
+    const batch = await source.readMany();
+    held.push(batch);
+    for (const chunk of batch.value) {
+      const at = chunk.findIndex((byte) => byte > 0x20 && byte < 0x7f);
+      if (at >= 0 && first === '') first = String.fromCharCode(chunk[at]!);
+    }
+    if (batch.done) break;
   }
   return {
     first,
-    source: {
-      async read() {
-        const value = held.shift();
-        return value === undefined ? reader.read() : { value };
-      },
-      cancel: () => reader.cancel(),
-    },
+    source: { readMany: () => held.shift() ?? source.readMany(), cancel: () => source.cancel() },
   };
 }

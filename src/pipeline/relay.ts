@@ -1,6 +1,6 @@
 import type { Sight } from '../protocols/tap.ts';
 import type { Failure } from '../turn/failure.ts';
-import type { ByteSource } from './byte-source.ts';
+import type { Batch, ByteSource } from './byte-source.ts';
 import { cancelledFailure, cutFailure, idleFailure, unreadableFailure } from './network-failure.ts';
 
 /** One lane's view of a stream that passes: bytes from the upstream to bytes for the client. */
@@ -28,10 +28,21 @@ export interface RelayHooks {
 /** How long an upstream may hold its connection open after the terminal event. */
 const drainMs = 250;
 
+/** The controller of a direct stream: Bun writes to the socket from it without a queue in between. */
+interface DirectController {
+  /** A promise when the client does not keep up. */
+  write(bytes: Uint8Array): unknown;
+  flush(): unknown;
+  close(): void;
+}
+
 /**
  * Pulls an upstream's body at the client's pace and gives what the lane makes of it to the client: one read, at
  * most one write. The client's leaving, the upstream's cut and silence beyond `idleMs` end it the same way in
  * every lane.
+ *
+ * A direct stream and whole batches of chunks cost about half of what a queued stream does on Bun 1.4; every
+ * write is awaited, because a direct stream has no bound of its own.
  */
 export function relay(
   reader: ByteSource,
@@ -50,65 +61,85 @@ export function relay(
     watch.stop(slot);
     hooks.ended(failure);
   };
+  const leave = (): void => {
+    abort.abort();
+    finish(cancelledFailure);
+  };
   const slot = watch.start(() => {
     idled = true;
     abort.abort();
   });
+  client.addEventListener('abort', leave, { once: true });
 
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        for (;;) {
-          let chunk: Uint8Array | undefined;
-          let failure: Failure | undefined;
-          const askedMs = performance.now();
-          try {
-            chunk = (await reader.read()).value;
-          } catch (error) {
-            failure = idled ? idleFailure(watch.idleMs) : cutFailure(error);
-          }
-          hooks.waited(performance.now() - askedMs);
-          if (over) return;
-          if (client.aborted) return finish(cancelledFailure);
-          watch.touch(slot);
+  async function pump(controller: DirectController): Promise<void> {
+    for (;;) {
+      let batch: Batch | undefined;
+      let failure: Failure | undefined;
+      const askedMs = performance.now();
+      try {
+        const read = reader.readMany();
+        batch = read instanceof Promise ? await read : read;
+      } catch (error) {
+        failure = idled ? idleFailure(watch.idleMs) : cutFailure(error);
+      }
+      hooks.waited(performance.now() - askedMs);
+      if (over) return;
+      watch.touch(slot);
 
-          let bytes: Uint8Array;
-          try {
-            bytes = chunk === undefined ? lane.end(failure) : lane.push(chunk);
-          } catch (error) {
-            // A reply that cannot be read ends as a failure in the client's protocol, not as a broken stream.
-            abort.abort();
-            chunk = undefined;
-            bytes = lane.end(unreadableFailure(error));
-          }
-          if (bytes.length > 0) {
-            hooks.sent(bytes.length);
-            controller.enqueue(bytes);
-          }
-          if (chunk !== undefined && !lane.sight.done) {
-            if (bytes.length > 0) return;
-            continue;
-          }
-          if (chunk !== undefined) void drain(reader, abort);
-          finish(lane.sight.failure);
-          controller.close();
-          return;
-        }
-      },
-      cancel() {
-        abort.abort();
-        finish(cancelledFailure);
-      },
-    },
-    { highWaterMark: 0 },
-  );
+      let sent = 0;
+      for (const bytes of through(lane, batch, failure, abort)) {
+        if (bytes.length === 0) continue;
+        sent += bytes.length;
+        const written = controller.write(bytes);
+        if (written instanceof Promise) await written;
+      }
+      if (over) return;
+      if (sent > 0) hooks.sent(sent);
+      if (batch === undefined || batch.done || lane.sight.done || lane.sight.failure?.scope === 'gateway') {
+        if (batch !== undefined && !batch.done) void drain(reader, abort);
+        finish(lane.sight.failure);
+        controller.close();
+        return;
+      }
+      if (sent > 0) {
+        const flushed = controller.flush();
+        if (flushed instanceof Promise) await flushed;
+      }
+    }
+  }
+
+  return new ReadableStream({
+    type: 'direct',
+    pull: pump,
+    cancel: leave,
+  } as unknown as UnderlyingDefaultSource<Uint8Array>);
+}
+
+/** What the lane makes of a batch, and of the end when the batch is the last. */
+function* through(
+  lane: LaneStream,
+  batch: Batch | undefined,
+  failure: Failure | undefined,
+  abort: AbortController,
+): Generator<Uint8Array> {
+  try {
+    for (const chunk of batch?.value ?? []) {
+      yield lane.push(chunk);
+      if (lane.sight.done) return;
+    }
+    if (batch === undefined || batch.done) yield lane.end(failure);
+  } catch (error) {
+    // A reply that cannot be read ends as a failure in the client's protocol, not as a broken stream.
+    abort.abort();
+    yield lane.end(unreadableFailure(error));
+  }
 }
 
 /** Lets the upstream end by itself, so that its connection can be used again; cuts it when it does not. */
 async function drain(reader: ByteSource, abort: AbortController): Promise<void> {
   const timer = setTimeout(() => abort.abort(), drainMs);
   try {
-    while ((await reader.read()).value !== undefined);
+    while (!(await reader.readMany()).done);
   } catch {
     // The reply was complete: how the connection ends no longer matters.
   } finally {

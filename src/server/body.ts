@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { BodyTooLarge, readBounded } from '../pipeline/byte-source.ts';
+import { BodyTooLarge, readBounded, sourceOf } from '../pipeline/byte-source.ts';
 import { refuse } from '../turn/failure.ts';
 
 type Inflate = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
@@ -26,9 +26,8 @@ export async function readBody(request: Request, bytesMax: number): Promise<Uint
 }
 
 async function readChunked(request: Request, bytesMax: number): Promise<Uint8Array> {
-  if (request.body === null) return new Uint8Array(0);
   try {
-    return await readBounded(request.body.getReader(), bytesMax);
+    return await readBounded(sourceOf(request.body), bytesMax);
   } catch (error) {
     if (error instanceof BodyTooLarge) tooLarge(bytesMax);
     throw error;

@@ -62,14 +62,12 @@ const clients: readonly Client[] = [
     binary: codex,
     command: ({ folder, home, gateway }) => ({
       args: [
-        ...[
-          'exec',
-          '--json',
-          '--ephemeral',
-          '--skip-git-repo-check',
-          '--ignore-user-config',
-          '--ignore-rules',
-        ],
+        'exec',
+        '--json',
+        '--ephemeral',
+        '--skip-git-repo-check',
+        '--ignore-user-config',
+        '--ignore-rules',
         '-C',
         folder,
         '-c',

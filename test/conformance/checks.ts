@@ -10,7 +10,7 @@ import { eventSchemaFaults, resultSchemaFaults } from './schema.ts';
 /**
  * What is checked, by the names of the conformance rules: text (T1 whole, T2 in order), reasoning (R1 text, R2
  * opaque values), calls (C1 names and arguments, C2 ids, C3 empty and custom input), F1 finish, U1 usage,
- * G1 event order, G2 official SDK, G3 schema, G4 numbering, P1 streamed equals not streamed, N1 citations,
+ * G1 event order, G2 official SDK, G3 schema, G4 numbering, P1 streamed equals not streamed, P2 same protocol passes through, N1 citations,
  * E1 HTTP errors, E2 errors within a reply.
  */
 export const checkIds = [
@@ -28,6 +28,7 @@ export const checkIds = [
   'G3',
   'G4',
   'P1',
+  'P2',
   'N1',
   'E1',
   'E2',

@@ -16,7 +16,24 @@ export interface Loss {
   readonly cause: string;
 }
 
+const spliced =
+  'A retry was spliced into the reply after its call had begun: the first id had reached the client.';
+
 export const losses: readonly Loss[] = [
+  ...(['C2', 'R2'] as const).map((check): Loss => ({
+    fixture: 'anthropic-messages/spliced-message-start',
+    stream: true,
+    check,
+    detail: /^turn 2/,
+    cause: spliced,
+  })),
+  {
+    fixture: 'anthropic-messages/spliced-message-start',
+    surface: 'openai-responses',
+    stream: true,
+    check: 'T2',
+    cause: spliced,
+  },
   {
     fixture: /./,
     surface: 'openai-chat',
@@ -47,5 +64,14 @@ export const losses: readonly Loss[] = [
     detail: /tool_calls\/\*\/type must be equal to one of the allowed values: \["function"\]/,
     cause:
       'The published schema of Chat chunks knows only function calls; the official SDK reads custom ones.',
+  },
+  {
+    fixture: /^constructed\/openai-chat--error/,
+    surface: 'openai-responses',
+    stream: true,
+    check: 'G3',
+    detail: /^ResponseFailedEvent\/response\/error\/code/,
+    cause:
+      'The published list of error codes is closed; the service itself sends others, and codes that clients act on pass.',
   },
 ];

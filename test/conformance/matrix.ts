@@ -5,6 +5,7 @@ import { type ReplayRequest, type ReplayUpstream, type Script, startReplay } fro
 import { type Canonical, canonicalOfEvents, canonicalOfResult, type Payload } from './canonical.ts';
 import { errorOf, has, object, string } from './canonical/read.ts';
 import { checkAnswer, checkPair, type Miss } from './checks.ts';
+import { passThroughMisses } from './checks/pass-through.ts';
 import { constructedFixtures, lacksLastBlankLine } from './constructed.ts';
 import { type Surface, surfaces } from './finish.ts';
 import { resultOfStream } from './fold-result.ts';
@@ -188,6 +189,10 @@ async function cellOf(place: Place, stream: boolean): Promise<{ cell: Cell; answ
   const through = await turns(place, gateway.url, `${prefix}/s${number}`, stream);
   let inherited: Miss[] = [];
   let own = through.misses;
+  const sent = stream ? subject.stream : subject.whole;
+  if (sent && subject.protocol === surface) {
+    own.push(...passThroughMisses(sent, through.answer, subject.canonical.error !== undefined));
+  }
   if (own.length > 0 && subject.protocol === surface) {
     const direct = await turns(place, upstream.url, `s${number}`, stream);
     const known = new Set(direct.misses.map((miss) => `${miss.check} ${miss.detail}`));

@@ -19,6 +19,7 @@ const meaning: Readonly<Record<CheckId, string>> = {
   G3: "valid against the vendor's published schema",
   G4: 'sequence numbers, indexes and item ids',
   P1: 'the streamed answer equals the whole one',
+  P2: 'between equal protocols every payload arrives as it was sent',
   N1: 'citations',
   E1: 'no error where the upstream had none',
   E2: 'an upstream error reaches the client as one',
@@ -34,6 +35,11 @@ const nameOf: Readonly<Record<Surface, string>> = {
 export function report(all: readonly Cell[]): string {
   const names = new Set(all.map(({ upstream, subject }) => `${upstream} ${subject}`));
   const clean = all.filter(({ misses }) => misses.length === 0).length;
+  const plain = all.filter(
+    (cell) => cell.misses.length + cell.losses.length + cell.inherited.length === 0,
+  ).length;
+  const forced = all.filter(({ misses, losses }) => misses.length === 0 && losses.length > 0).length;
+  const inherited = clean - plain - forced;
   return `# Conformance
 
 Made by \`npm run conformance\`; do not edit. ${names.size} recorded and constructed replies of three protocols, each
@@ -41,11 +47,13 @@ asked for through every surface with the official SDK of that surface, streamed 
 where there is something to give back. The gateway runs as its own process in front of an upstream that replays
 the recorded bytes.
 
-**${clean} of ${all.length} cells without a fault.** Streamed replies have a whole form too where their provider would have one.
+**${clean} of ${all.length} cells without a fault of the gateway**: ${plain} in which every check passes, ${forced} with a forced loss,
+${inherited} in which the recorded bytes themselves break a check and pass through unchanged. Streamed replies have a whole
+form too where their provider would have one.
 
 ${scoreTable(all)}
 
-A cell counts when no check fails but for a forced loss (below). Rows: the upstream's protocol. Columns: the client's.
+A cell counts when no check fails but for forced losses and what passes through (both below). Rows: the upstream's protocol. Columns: the client's.
 
 ## Checks
 

@@ -249,7 +249,8 @@ const conversations: Record<SurfaceName, (model: string, stream: boolean) => Pro
     const reply = stream
       ? await openai.responses.stream({ ...request, input }).finalResponse()
       : await openai.responses.create({ ...request, input });
-    const calls = reply.output.filter(
+    const output = reply.output as OpenAI.Responses.ResponseOutputItem[];
+    const calls = output.filter(
       (item): item is OpenAI.Responses.ResponseFunctionToolCall => item.type === 'function_call',
     );
     const results = calls.map((call) => ({

@@ -71,8 +71,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let log = '';
   const listening = Promise.withResolvers<string>();
   const collect = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      log += text;
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      log += decoder.decode(chunk, { stream: true });
       const url = listeningUrl(log);
       if (url) listening.resolve(url);
     }

@@ -21,7 +21,6 @@ interface OpenPart {
   /** The summary section that thinking has come to. */
   section: number;
   citations: number;
-  sealed: boolean;
   /** What waits for the blocks before it to end; one block is open at a time. */
   waiting: Delta[];
   ended: boolean;
@@ -72,7 +71,6 @@ export function blockStream(wire: Wire, notes: Note[]): BlockStream {
       sent: '',
       section: 0,
       citations: 0,
-      sealed: false,
       waiting: [],
       ended: false,
     };
@@ -148,8 +146,7 @@ export function blockStream(wire: Wire, notes: Note[]): BlockStream {
         break;
       case 'reasoning':
         more(open, 'text', part.text ?? part.summary?.join('\n\n') ?? '');
-        if (part.seal !== undefined && !open.sealed)
-          open.part = { ...open.part, seal: part.seal, id: part.id } as Part;
+        if (part.seal !== undefined) open.part = { ...open.part, seal: part.seal, id: part.id } as Part;
         break;
       case 'tool_call':
         if (open.manner === 'tool') more(open, 'input', part.input);

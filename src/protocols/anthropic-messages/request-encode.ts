@@ -52,6 +52,7 @@ function encodeOwnRequest(request: TurnRequest, target: EncodeTarget): EncodedRe
   if (sampling.topK !== undefined) body.top_k = sampling.topK;
   if (sampling.stop !== undefined) body.stop_sequences = sampling.stop;
   writeReasoning(body, request);
+  if (max !== request.outputTokensMax) fitBudget(body, notes);
   writeOutput(body, request);
   if (meta.user !== undefined || metadata !== undefined) {
     body.metadata = { ...(meta.user !== undefined && { user_id: meta.user }), ...(metadata as JsonObject) };
@@ -142,6 +143,16 @@ function writeReasoning(body: JsonObject, { reasoning }: TurnRequest): void {
   Object.assign(thinking, reasoning.extras?.[protocolId]);
   if (Object.keys(thinking).length > 0) body.thinking = thinking;
   if (reasoning.effort !== undefined) body.output_config = { effort: reasoning.effort };
+}
+
+/** Thinking counts within `max_tokens`, so a limit that was cut cuts it too. */
+function fitBudget(body: JsonObject, notes: Note[]): void {
+  const thinking = body.thinking as JsonObject | undefined;
+  const max = body.max_tokens as number;
+  if (typeof thinking?.budget_tokens !== 'number' || thinking.budget_tokens < max) return;
+  body.thinking = { ...thinking, budget_tokens: max - 1 };
+  const why = `thinking has to fit into ${max} output tokens`;
+  notes.push({ path: 'thinking.budget_tokens', action: 'clamped', why, weight: 'note' });
 }
 
 function writeOutput(body: JsonObject, { output }: TurnRequest): void {

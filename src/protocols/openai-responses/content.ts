@@ -92,7 +92,7 @@ export function encodeAnnotation(citation: Citation, textLength: number): JsonOb
 }
 
 /** `data:` URLs in base64, taken apart. */
-export function dataUrl(url: string): { mime: string; data: string } | undefined {
+function dataUrl(url: string): { mime: string; data: string } | undefined {
   if (!url.startsWith('data:')) return undefined;
   const comma = url.indexOf(',');
   if (comma < 0 || !url.slice(5, comma).endsWith(';base64')) return undefined;

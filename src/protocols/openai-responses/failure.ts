@@ -125,7 +125,7 @@ function errorFor(failure: Failure): JsonObject {
     message: failure.message,
     type: (ofFamily ? failure.type : undefined) ?? typeOfKind[failure.kind],
     param: failure.param ?? null,
-    code: failure.code ?? codeOfKind[failure.kind] ?? null,
+    code: failure.code ?? (whole === undefined ? codeOfKind[failure.kind] : undefined) ?? null,
   };
 }
 

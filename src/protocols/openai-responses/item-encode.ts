@@ -143,7 +143,7 @@ function reasoningItem(
 }
 
 /** A `function_call` or `custom_tool_call` item. */
-export function callItem(part: ToolCallPart, name: string): JsonObject {
+function callItem(part: ToolCallPart, name: string): JsonObject {
   const custom = part.family === 'custom' || part.inputAs === 'text';
   const item: JsonObject = { type: custom ? 'custom_tool_call' : 'function_call' };
   if (part.item?.id !== undefined) item.id = part.item.id;

@@ -17,18 +17,8 @@ import {
   wireOf,
   type FusingCall,
 } from './hosted-writers.ts';
-import {
-  callWriter,
-  closeMessage,
-  lost,
-  nativeContent,
-  openMessage,
-  reasoningWriter,
-  textWriter,
-  type ItemSink,
-  type MessageItem,
-  type PartWriter,
-} from './item-writers.ts';
+import { callWriter, lost, reasoningWriter, type ItemSink, type PartWriter } from './item-writers.ts';
+import { closeMessage, nativeContent, openMessage, textWriter, type MessageItem } from './message-writer.ts';
 import { echoOf } from './response.ts';
 import { encodeStop } from './stop.ts';
 import { encodeUsage } from './usage.ts';

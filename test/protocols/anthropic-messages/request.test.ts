@@ -269,6 +269,21 @@ describe('reading a request', () => {
   });
 });
 
+test('a limit beyond the model’s own is cut, and thinking with it', () => {
+  const request = anthropicMessages.decodeRequest({
+    model: 'm',
+    max_tokens: 128_000,
+    messages: [{ role: 'user', content: 'hi' }],
+    thinking: { type: 'enabled', budget_tokens: 127_999, display: 'omitted' },
+  });
+  const { body, notes } = anthropicMessages.encodeRequest(request, {
+    ...target,
+    abilities: { outputTokensMax: 8192 },
+  });
+  expect(body).toMatchObject({ max_tokens: 8192, thinking: { budget_tokens: 8191, display: 'omitted' } });
+  expect(paths(notes)).toEqual(['max_tokens', 'thinking.budget_tokens']);
+});
+
 describe('writing a request of another protocol', () => {
   test('leading system and developer turns are the system prompt, later ones a marked user text', () => {
     const { body, notes } = encode({
