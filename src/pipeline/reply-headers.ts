@@ -3,8 +3,13 @@ import type { Note } from '../turn/note.ts';
 import type { Exchange } from './answer.ts';
 
 /** Upstream headers that clients act on; everything else an upstream says stays inside. */
-const passed =
-  /^(?:retry-after(?:-ms)?|x-should-retry|x-ratelimit-.*|anthropic-ratelimit-.*|openai-processing-ms)$/;
+const passed: ReadonlySet<string> = new Set([
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+  'openai-processing-ms',
+]);
+const passedFamilies = ['x-ratelimit-', 'anthropic-ratelimit-'] as const;
 const notesCharsMax = 2_000;
 
 /** The headers of a reply that an upstream has given. */
@@ -22,7 +27,7 @@ export function replyHeaders(exchange: Exchange, contentType: string): Record<st
   if (record.stream) headers['cache-control'] = 'no-cache';
   if (record.notes.length > 0) headers['dragoman-notes'] = notesHeader(record.notes);
   response.headers.forEach((value, name) => {
-    if (passed.test(name)) headers[name] = value;
+    if (passed.has(name) || passedFamilies.some((family) => name.startsWith(family))) headers[name] = value;
   });
   return headers;
 }

@@ -1,4 +1,11 @@
-import { lastMember, memberValue, scanObject, splice, type Member } from '../protocols/json-scan.ts';
+import {
+  lastMember,
+  memberValue,
+  overwrite,
+  scanMembers,
+  splice,
+  type Member,
+} from '../protocols/json-scan.ts';
 import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
 import type { UsageOption } from '../protocols/tap.ts';
 import type { Call, Provider } from '../providers/provider.ts';
@@ -62,7 +69,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const { surface, record, client } = inbound;
   const body = await inbound.body();
   record.bytesIn = body.length;
-  const asked = readAsked(body);
+  const asked = readAsked(body, surface);
   record.model = asked.model;
   record.stream = asked.stream;
 
@@ -77,7 +84,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.lane = native ? 'native' : 'translated';
 
   const askUsage = native && asked.stream && !statesUsage(body, asked, upstream);
-  const context = lazy(() => surfaceContext(deps, inbound, body));
+  const context = lazy(() => surfaceContext(deps, inbound, body, asked.model));
   const encoded = native
     ? {
         body: nativeBody(body, asked, route.model, askUsage ? upstream.tap.usageOption : undefined),
@@ -100,20 +107,29 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const abort = new AbortController();
   client.addEventListener('abort', () => abort.abort(), { once: true });
   const response = await send(deps, provider, call, abort, record);
-  return answer({
-    deps,
-    inbound,
-    provider,
-    upstream,
-    native,
-    stream: asked.stream,
-    hideUsage: askUsage,
-    source: { issuer: provider.name, names: encoded.names },
-    context,
-    abort,
-    response,
-  });
+  try {
+    return await answer({
+      deps,
+      inbound,
+      provider,
+      upstream,
+      native,
+      stream: asked.stream,
+      hideUsage: askUsage,
+      source: { issuer: provider.name, names: encoded.names },
+      context,
+      abort,
+      response,
+    });
+  } catch (error) {
+    // Whatever is left of the upstream's answer is not read any more.
+    abort.abort();
+    throw error;
+  }
 }
+
+/** The members that decide where a request goes and how it comes back. */
+const names = ['model', 'stream'] as const;
 
 /** What the gateway must know of a request before it knows where it goes. */
 interface Asked {
@@ -125,8 +141,9 @@ interface Asked {
   readonly end: number;
 }
 
-function readAsked(body: Uint8Array): Asked {
-  const scan = scanObject(body);
+function readAsked(body: Uint8Array, surface: Protocol): Asked {
+  const usage = surface.tap.usageOption?.member;
+  const scan = scanMembers(body, usage === undefined ? names : [...names, usage]);
   if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
   const modelMember = lastMember(scan.members, 'model');
   if (modelMember === undefined) refuse('the request names no model', 'model');
@@ -159,18 +176,18 @@ function nativeBody(
   usage: UsageOption | undefined,
 ): Uint8Array {
   const edits: { from: number; to: number; text: string }[] = [];
-  if (asked.model !== model) edits.push({ ...asked.modelMember, text: JSON.stringify(model) });
+  if (asked.model !== model) {
+    const text = JSON.stringify(model);
+    if (!overwrite(body, asked.modelMember, text)) edits.push({ ...asked.modelMember, text });
+  }
   if (usage !== undefined) {
     const member = lastMember(asked.members, usage.member);
     const value = member === undefined ? undefined : memberValue(body, member);
     const text = JSON.stringify({ ...(isObject(value) ? value : {}), [usage.key]: true });
-    if (member) edits.push({ ...member, text });
-    else
-      edits.push({
-        from: asked.end - 1,
-        to: asked.end - 1,
-        text: `,${JSON.stringify(usage.member)}:${text}`,
-      });
+    const from = asked.end - 1;
+    edits.push(
+      member ? { ...member, text } : { from, to: from, text: `,${JSON.stringify(usage.member)}:${text}` },
+    );
   }
   return splice(
     body,
@@ -201,8 +218,15 @@ function translate(
   return { body: JSON.stringify(encoded.body), notes: encoded.notes, names: encoded.names };
 }
 
-function surfaceContext(deps: PipelineDeps, inbound: Inbound, bytes: Uint8Array): SurfaceContext {
+function surfaceContext(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  bytes: Uint8Array,
+  model: string,
+): SurfaceContext {
   const body = JSON.parse(text.decode(bytes)) as JsonObject;
+  // The native lane may have written the upstream's name over it.
+  body.model = model;
   const request = inbound.surface.decodeRequest(body);
   return {
     requestId: inbound.requestId,

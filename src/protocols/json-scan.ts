@@ -24,16 +24,65 @@ const text = new TextDecoder();
  * scan.ok && scan.members[0]; // { key: 'model', from: 9, to: 12 }
  */
 export function scanObject(bytes: Uint8Array): ScanResult {
+  return scanFrom(bytes, 0, 0);
+}
+
+/** Bodies from this size on are looked into only where it matters. */
+export const largeBytesMin = 32 * 1024;
+
+/**
+ * Finds the members of these names like `scanObject`. A large body that begins with `names[0]`, as clients write
+ * it, is searched instead of scanned: a name that occurs once, with no escape by which another could spell it,
+ * needs only its own place checked. What stands between is then left to the upstream to judge.
+ */
+export function scanMembers(bytes: Uint8Array, names: readonly string[]): ScanResult {
+  return (bytes.length < largeBytesMin ? undefined : searchMembers(bytes, names)) ?? scanObject(bytes);
+}
+
+/** `undefined` when only a scan can tell. */
+function searchMembers(bytes: Uint8Array, names: readonly string[]): ScanResult | undefined {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const opening = /^(\s*\{\s*("[a-z_]+")\s*:\s*)"[^"\\\x00-\x1f]*"/.exec(body.toString('latin1', 0, 512));
+  if (opening?.[2] !== `"${names[0]}"` || body.includes('\\u006') || body.includes('\\u007'))
+    return undefined;
+  const to = opening[0].length;
+  const members: Member[] = [{ key: names[0]!, from: opening[1]!.length, to }];
+  let end = lastBrace(body);
+  if (end < 0 || body.indexOf(opening[2]!, to) >= 0) return undefined;
+  for (const name of names.slice(1)) {
+    const quoted = `"${name}"`;
+    const at = body.indexOf(quoted, to);
+    if (at < 0) continue;
+    if (body.indexOf(quoted, at + quoted.length) >= 0) return undefined;
+    const rest = scanFrom(bytes, at, 1);
+    if (rest.ok) members.push(rest.members[0]!);
+    else if (rest.why !== moreAfter) return undefined;
+    if (rest.ok) end = rest.end;
+  }
+  return { ok: true, members, end };
+}
+
+/** The offset after the brace that a body ends with; -1 when it ends otherwise. */
+function lastBrace(body: Buffer): number {
+  let at = body.length - 1;
+  while (at >= 0 && body[at]! <= 0x20) at--;
+  return body[at] === 0x7d ? at + 1 : -1;
+}
+
+const moreAfter = 'there is more after the JSON';
+
+/** Scans from the start at depth 0, or from a member's name at depth 1. */
+function scanFrom(bytes: Uint8Array, start: number, startDepth: 0 | 1): ScanResult {
   const length = bytes.length;
   const members: Member[] = [];
   const arrays = new Uint8Array(jsonDepthMax + 1);
-  let depth = 0;
-  let at = 0;
-  let state: number = expect.value;
+  let depth: number = startDepth;
+  let at = start;
+  let state: number = startDepth === 0 ? expect.value : expect.key;
   let key = '';
   let valueFrom = 0;
 
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) at = 3;
+  if (at === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) at = 3;
 
   for (;;) {
     let c = bytes[at];
@@ -95,7 +144,7 @@ export function scanObject(bytes: Uint8Array): ScanResult {
   const end = at;
   for (; at < length; at++) {
     const c = bytes[at];
-    if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return bad(at, 'there is more after the JSON');
+    if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return bad(at, moreAfter);
   }
   return { ok: true, members, end };
 }
@@ -115,30 +164,41 @@ export function splice(
   bytes: Uint8Array,
   edits: readonly { readonly from: number; readonly to: number; readonly text: string }[],
 ): Uint8Array {
-  if (edits.length === 0) return bytes;
-  const encoder = new TextEncoder();
-  const inserts = edits.map((edit) => encoder.encode(edit.text));
-  let size = bytes.length;
-  edits.forEach((edit, i) => (size += inserts[i]!.length - (edit.to - edit.from)));
-  const out = new Uint8Array(size);
+  const pieces: Uint8Array[] = [];
   let read = 0;
-  let write = 0;
-  edits.forEach((edit, i) => {
-    out.set(bytes.subarray(read, edit.from), write);
-    write += edit.from - read;
-    out.set(inserts[i]!, write);
-    write += inserts[i]!.length;
+  for (const edit of edits) {
+    pieces.push(bytes.subarray(read, edit.from), Buffer.from(edit.text));
     read = edit.to;
-  });
-  out.set(bytes.subarray(read), write);
-  return out;
+  }
+  if (read === 0) return bytes;
+  pieces.push(bytes.subarray(read));
+  return Buffer.concat(pieces);
+}
+
+/**
+ * Writes `value` over a member in place, padded with blanks, which JSON allows after a value; false when it does
+ * not fit.
+ */
+export function overwrite(bytes: Uint8Array, member: Member, value: string): boolean {
+  const piece = Buffer.from(value);
+  if (piece.length > member.to - member.from) return false;
+  bytes.set(piece, member.from);
+  bytes.fill(0x20, member.from + piece.length, member.to);
+  return true;
 }
 
 const bad = (offset: number, why: string): ScanResult => ({ ok: false, offset, why });
 
+/** Names are short and plain as a rule, and built faster by hand than by a decoder. */
 function keyOf(bytes: Uint8Array, from: number, to: number): string {
-  const inside = text.decode(bytes.subarray(from + 1, to - 1));
-  return inside.includes('\\') ? (JSON.parse(`"${inside}"`) as string) : inside;
+  let key = '';
+  for (let at = from + 1; at < to - 1; at++) {
+    const c = bytes[at]!;
+    if (c === 0x5c || c > 0x7e || at - from > 64)
+      return JSON.parse(text.decode(bytes.subarray(from, to))) as string;
+    key += String.fromCharCode(c);
+  }
+  return key;
 }
 
 /** Bytes that end a run of ordinary characters in a string: control characters, the quote, the backslash. */

@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { serveTurn, type PipelineDeps } from '../pipeline/turn.ts';
 import type { Protocol } from '../protocols/protocol.ts';
+import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
 import type { ProtocolId } from '../turn/part.ts';
@@ -39,8 +40,10 @@ function createApp(deps: ServerDeps): Routes {
   for (const { path, protocol } of surfaces) {
     const surface = deps.protocols.get(protocol)!;
     for (const route of [`/v1${path}`, `/:provider/v1${path}`]) {
-      app.post(route, (c) => turn(deps, surface, route, c));
-      app.all(route, (c) => refused(surface, c, notAllowed));
+      // One handler a route: Hono composes several, which costs as much as the rest of its work.
+      app.all(route, (c) =>
+        c.req.method === 'POST' ? turn(deps, surface, route, c) : refused(surface, c, notAllowed),
+      );
     }
   }
   for (const prefix of ['', '/:provider']) {
@@ -51,9 +54,7 @@ function createApp(deps: ServerDeps): Routes {
   app.get('/readyz', (c) =>
     deps.ready() ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503),
   );
-  app.get('/metrics', (c) =>
-    c.body(deps.metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }),
-  );
+  app.get('/metrics', (c) => c.body(deps.metrics(), 200, { 'content-type': prometheusContentType }));
   app.get('/', (c) => c.json({ name: 'dragoman', version: deps.version }));
   app.notFound((c) => refused(surfaceOf(deps, c), c, noRoute(c)));
   app.onError((error, c) => {
@@ -122,7 +123,7 @@ async function models(deps: ServerDeps, c: RouteContext): Promise<Response> {
 
 async function model(deps: ServerDeps, c: RouteContext): Promise<Response> {
   const only = knownProvider(deps, c);
-  const wanted = decodeURIComponent(c.req.param('id') ?? '');
+  const wanted = c.req.param('id');
   const { models: entries } = await deps.catalog.list(only);
   const entry = entries.find((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
   if (!entry)

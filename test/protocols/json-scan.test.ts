@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
-import { jsonDepthMax, lastMember, memberValue, scanObject, splice } from '../../src/protocols/json-scan.ts';
+import {
+  jsonDepthMax,
+  largeBytesMin,
+  lastMember,
+  memberValue,
+  overwrite,
+  scanMembers,
+  scanObject,
+  splice,
+} from '../../src/protocols/json-scan.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -104,4 +113,59 @@ test('splicing replaces ranges and leaves every other byte alone', () => {
     { ...lastMember(result.members, 'n')!, text: '22' },
   ];
   expect(decoder.decode(splice(bytes, edits))).toBe('{"model":"ü","messages":["é"],"n":22}');
+});
+
+describe('large bodies', () => {
+  const padding = { role: 'user', content: 'a "quoted" \\ line\n'.repeat(3_000) };
+  const bytesOf = (body: unknown) => encoder.encode(typeof body === 'string' ? body : JSON.stringify(body));
+  const found = (bytes: Uint8Array) => {
+    const result = scanMembers(bytes, ['model', 'stream', 'stream_options']);
+    if (!result.ok) return result.why;
+    return Object.fromEntries(
+      ['model', 'stream', 'stream_options'].map((name) => {
+        const member = lastMember(result.members, name);
+        return [name, member && memberValue(bytes, member)];
+      }),
+    );
+  };
+  const nested = { type: 'object', properties: { model: { type: 'string' }, stream: { type: 'boolean' } } };
+
+  test.each<[string, unknown]>([
+    ['the usual order', { model: 'a/b', messages: [padding], stream: true }],
+    ['without a stream', { model: 'a/b', messages: [padding] }],
+    [
+      'a stream before the messages',
+      { model: 'a/b', stream: true, stream_options: { x: 1 }, messages: [padding] },
+    ],
+    ['a tool that has a stream', { model: 'a/b', messages: [padding], tools: [{ stream: 1 }] }],
+    ['a tool that has both names', { model: 'a/b', messages: [padding], tools: [nested], stream: true }],
+    ['the model last', { messages: [padding], stream: true, model: 'a/b' }],
+    ['the name as a value', { model: 'a/b', messages: [padding, 'stream'] }],
+    ['a second model', `{"model":"a/b","messages":[${JSON.stringify(padding)}],"model":"c/d"}`],
+    [
+      'a second model in disguise',
+      `{"model":"a/b","messages":[${JSON.stringify(padding)}],"mod\\u0065l":"c/d"}`,
+    ],
+    ['white space', `\n { "model" : "a/b" ,"messages":[${JSON.stringify(padding)}], "stream" : true } \n`],
+  ])('are read as JSON.parse reads them: %s', (_, body) => {
+    const bytes = bytesOf(body);
+    const { model, stream, stream_options } = JSON.parse(decoder.decode(bytes)) as Record<string, unknown>;
+    expect(bytes.length).toBeGreaterThan(largeBytesMin);
+    expect(found(bytes)).toEqual({ model, stream, stream_options });
+  });
+
+  test('that are cut short are refused', () => {
+    const whole = JSON.stringify({ model: 'a/b', messages: [padding], stream: true });
+    expect(found(encoder.encode(whole.slice(0, -20)))).toContain('not valid');
+    expect(found(encoder.encode(whole.slice(0, -1)))).toContain('ends too early');
+  });
+});
+
+test('a shorter value is written in place, a longer one is not', () => {
+  const bytes = encoder.encode('{"model":"up/name","n":1}');
+  const result = scanObject(bytes);
+  if (!result.ok) throw new Error(result.why);
+  expect(overwrite(bytes, result.members[0]!, '"a-much-longer-name"')).toBe(false);
+  expect(overwrite(bytes, result.members[0]!, '"name"')).toBe(true);
+  expect(decoder.decode(bytes)).toBe('{"model":"name"   ,"n":1}');
 });
