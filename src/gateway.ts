@@ -1,5 +1,5 @@
 import { isLoopback, type Config, type ProviderSchemas } from './config/schema.ts';
-import { idleWatch } from './pipeline/relay.ts';
+import { idleWatch } from './pipeline/idle-watch.ts';
 import { anthropicMessages } from './protocols/anthropic-messages/index.ts';
 import { openaiChat } from './protocols/openai-chat/index.ts';
 import { openaiResponses } from './protocols/openai-responses/index.ts';

@@ -7,6 +7,7 @@ import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
 import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts';
+import { patiently } from './idle-watch.ts';
 import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { relay, type LaneStream } from './relay.ts';
@@ -49,12 +50,21 @@ export async function answer(exchange: Exchange): Promise<Response> {
     const source = sourceOf(response.body);
     return stream ? streamAnswer(exchange, source) : foldedAnswer(exchange, source);
   }
-  if (!stream) return wholeAnswer(exchange, await readResult(exchange));
+  if (!stream) return wholeAnswer(exchange, await reading(exchange, () => readResult(response)));
   // A stream was asked for and something else is announced: some servers mislabel their streams.
-  const { first, source } = await sniff(response.body);
+  const { first, source } = await reading(exchange, () => sniff(response.body));
   return first === '{' || first === '<' || first === ''
-    ? wholeAnswer(exchange, await readBounded(source, resultBytesMax))
+    ? wholeAnswer(exchange, await reading(exchange, () => readBounded(source, resultBytesMax)))
     : streamAnswer(exchange, source);
+}
+
+/** Reads from the upstream: its silence is a timeout, its breaking off a cut. */
+async function reading<T>({ deps, abort, inbound }: Exchange, work: () => Promise<T>): Promise<T> {
+  try {
+    return await patiently(deps.watch, abort, inbound.record, work);
+  } catch (error) {
+    throw error instanceof FailureError ? error : new FailureError(cutFailure(error));
+  }
 }
 
 /** Streams on, in the native or the translated lane. */
@@ -87,13 +97,15 @@ async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Res
   const fold = foldStream(exchange.upstream, exchange.source);
   let failure: Failure | undefined;
   try {
-    for (;;) {
-      const { value, done } = await source.readMany();
-      for (const chunk of value) fold.push(chunk);
-      if (done || fold.done) break;
-    }
+    await reading(exchange, async () => {
+      for (;;) {
+        const { value, done } = await source.readMany();
+        for (const chunk of value) fold.push(chunk);
+        if (done || fold.done) break;
+      }
+    });
   } catch (error) {
-    failure = cutFailure(error);
+    failure = (error as FailureError).failure;
   }
   return replyAnswer(exchange, fold.end(failure));
 }
@@ -171,7 +183,9 @@ async function failedAnswer(exchange: Exchange): Promise<Response> {
     : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
   const { record } = inbound;
   finishRecord(deps, record, failure);
-  if (native && !redirected && isErrorBody(body)) {
+  // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
+  const own = failure.kind === 'authentication';
+  if (native && !redirected && !own && isErrorBody(body)) {
     return new Response(body, {
       status: response.status,
       headers: { ...replyHeaders(exchange, 'application/json'), ...errorHeaders(failure) },
@@ -226,15 +240,10 @@ function outcomeOf(failure: Failure | undefined): Outcome {
   return failure.kind === 'cancelled' || failure.kind === 'cut' ? failure.kind : 'error';
 }
 
-async function readResult(exchange: Exchange): Promise<Uint8Array> {
-  const { response } = exchange;
+function readResult(response: Response): Promise<Uint8Array> {
   const announced = Number(response.headers.get('content-length') ?? Number.NaN);
-  try {
-    if (announced <= resultBytesMax) return await response.bytes();
-    return await readBounded(sourceOf(response.body), resultBytesMax);
-  } catch (error) {
-    throw new FailureError(cutFailure(error));
-  }
+  if (announced <= resultBytesMax) return response.bytes();
+  return readBounded(sourceOf(response.body), resultBytesMax);
 }
 
 function parseResult(exchange: Exchange, bytes: Uint8Array): JsonObject {

@@ -1,6 +1,7 @@
 import type { Sight } from '../protocols/tap.ts';
 import type { Failure } from '../turn/failure.ts';
 import type { Batch, ByteSource } from './byte-source.ts';
+import type { IdleWatch } from './idle-watch.ts';
 import { cancelledFailure, cutFailure, idleFailure, unreadableFailure } from './network-failure.ts';
 
 /** One lane's view of a stream that passes: bytes from the upstream to bytes for the client. */
@@ -19,7 +20,7 @@ export interface LaneStream {
 export interface RelayHooks {
   /** Called once, whatever the end; without a failure the reply was complete. */
   ended(failure: Failure | undefined): void;
-  /** Called for every read with the time it took. */
+  /** Called with the time that passed in waiting for the upstream or the client. */
   waited(ms: number): void;
   /** Called for every chunk that went to the client. */
   sent(bytes: number): void;
@@ -71,6 +72,15 @@ export function relay(
   });
   client.addEventListener('abort', leave, { once: true });
 
+  /** Waits for a client that does not keep up; its time is not the gateway's. */
+  async function settled(written: unknown): Promise<void> {
+    if (!(written instanceof Promise)) return;
+    const askedMs = performance.now();
+    await written;
+    hooks.waited(performance.now() - askedMs);
+    watch.touch(slot);
+  }
+
   async function pump(controller: DirectController): Promise<void> {
     for (;;) {
       let batch: Batch | undefined;
@@ -90,8 +100,7 @@ export function relay(
       for (const bytes of through(lane, batch, failure, abort)) {
         if (bytes.length === 0) continue;
         sent += bytes.length;
-        const written = controller.write(bytes);
-        if (written instanceof Promise) await written;
+        await settled(controller.write(bytes));
       }
       if (over) return;
       if (sent > 0) hooks.sent(sent);
@@ -101,16 +110,14 @@ export function relay(
         controller.close();
         return;
       }
-      if (sent > 0) {
-        const flushed = controller.flush();
-        if (flushed instanceof Promise) await flushed;
-      }
+      if (sent > 0) await settled(controller.flush());
     }
   }
 
   return new ReadableStream({
     type: 'direct',
-    pull: pump,
+    // A write can only fail because the client has left.
+    pull: (controller: DirectController) => pump(controller).catch(leave),
     cancel: leave,
   } as unknown as UnderlyingDefaultSource<Uint8Array>);
 }
@@ -145,59 +152,4 @@ async function drain(reader: ByteSource, abort: AbortController): Promise<void> 
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** A watched stream: when it last moved, and what to do when it stands still. */
-interface Slot {
-  touchedMs: number;
-  readonly idle: () => void;
-}
-
-/** One clock for all open streams, so that a chunk costs a store and not a timer. */
-export interface IdleWatch {
-  readonly idleMs: number;
-  start(idle: () => void): Slot;
-  touch(slot: Slot): void;
-  stop(slot: Slot): void;
-  close(): void;
-}
-
-export function idleWatch(idleMs: number): IdleWatch {
-  const slots = new Set<Slot>();
-  let timer: ReturnType<typeof setInterval> | undefined;
-  let nowMs = performance.now();
-  const stepMs = Math.max(10, Math.min(1000, idleMs / 4));
-
-  const tick = (): void => {
-    nowMs = performance.now();
-    for (const slot of slots) if (nowMs - slot.touchedMs >= idleMs) slot.idle();
-  };
-
-  return {
-    idleMs,
-    start(idle) {
-      if (timer === undefined) {
-        nowMs = performance.now();
-        timer = setInterval(tick, stepMs);
-      }
-      const slot = { touchedMs: nowMs, idle };
-      slots.add(slot);
-      return slot;
-    },
-    touch(slot) {
-      slot.touchedMs = nowMs;
-    },
-    stop(slot) {
-      slots.delete(slot);
-      if (slots.size === 0) {
-        clearInterval(timer);
-        timer = undefined;
-      }
-    },
-    close() {
-      clearInterval(timer);
-      timer = undefined;
-      slots.clear();
-    },
-  };
 }

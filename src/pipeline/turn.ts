@@ -18,7 +18,7 @@ import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import { answer, failureReply, finishRecord } from './answer.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
-import type { IdleWatch } from './relay.ts';
+import { patiently, type IdleWatch } from './idle-watch.ts';
 
 const text = new TextDecoder();
 
@@ -92,7 +92,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
         names: undefined,
       }
     : translate(upstream, context().request, route, provider);
-  if (deps.strict) refuseLosses(encoded.notes);
+  refuseLosses(encoded.notes, deps.strict);
   record.notes = encoded.notes;
 
   const call: Call = {
@@ -237,9 +237,11 @@ function surfaceContext(
   };
 }
 
-/** In strict mode a loss is an answer, not a note. */
-function refuseLosses(notes: readonly Note[]): void {
-  const loss = notes.find((note) => note.action === 'dropped' && note.weight !== 'note');
+/** A loss without which the request makes no sense is an answer, not a note; in strict mode every loss is. */
+function refuseLosses(notes: readonly Note[], strict: boolean): void {
+  const loss = notes.find(
+    ({ action, weight }) => weight === 'refuse' || (strict && action === 'dropped' && weight === 'degrade'),
+  );
   if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
 }
 
@@ -251,24 +253,17 @@ async function send(
   record: TurnRecord,
 ): Promise<Response> {
   const wire = provider.prepare(call);
-  let idled = false;
-  const late = (): void => {
-    idled = true;
-    abort.abort();
-  };
-  const slot = deps.watch.start(late);
-  const timer = deps.firstByteMs === undefined ? undefined : setTimeout(late, deps.firstByteMs);
-  const sentMs = performance.now();
+  const lateMs = deps.firstByteMs ?? deps.watch.idleMs;
+  const timer =
+    deps.firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), deps.firstByteMs);
   try {
-    return await provider.send(wire, abort.signal);
+    return await patiently(deps.watch, abort, record, () => provider.send(wire, abort.signal));
   } catch (error) {
-    throw new FailureError(
-      idled ? idleFailure(deps.firstByteMs ?? deps.watch.idleMs) : connectFailure(provider.name, error),
-    );
+    if (error instanceof FailureError) throw error;
+    // The client's leaving is told apart further up.
+    throw new FailureError(abort.signal.aborted ? idleFailure(lateMs) : connectFailure(provider.name, error));
   } finally {
     clearTimeout(timer);
-    deps.watch.stop(slot);
-    record.upstreamMs += performance.now() - sentMs;
   }
 }
 

@@ -5,6 +5,9 @@ export interface Note {
   readonly action: 'dropped' | 'emulated' | 'clamped' | 'repaired';
   /** One line for people. */
   readonly why: string;
-  /** `degrade` means that the reply may differ for it; `refuse` that strict mode answers 400. */
+  /**
+   * `degrade`: the reply may differ for it; strict mode answers 400. `refuse`: the request makes no sense without
+   * it; always a 400.
+   */
   readonly weight: 'note' | 'degrade' | 'refuse';
 }

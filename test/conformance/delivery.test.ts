@@ -144,12 +144,18 @@ describe.skipIf(!corpusAvailable)('E1: a refusal keeps its class and its words',
         );
         expect(Math.floor(answer.status / 100)).toBe(Math.floor(refusal.status / 100));
         expect(answer.error?.status).toBe(answer.status);
-        const words = wordsOf(refusal);
+        const words = wordsFor(surface, wordsOf(refusal));
         expect(answer.raw).toContain(JSON.stringify(words).slice(1, -1));
       });
     }
   }
 });
+
+/** A Messages client that reads these words sends its user to a login that cannot mend the gateway's key. */
+const wordsFor = (surface: string, words: string): string =>
+  surface === 'anthropic-messages' && words === 'invalid x-api-key'
+    ? 'the upstream did not accept its API key'
+    : words;
 
 /** The provider's own message, however deep it lies. */
 function wordsOf(refusal: ErrorFixture): string {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { Batch, ByteSource } from '../../src/pipeline/byte-source.ts';
-import { idleWatch, relay, type LaneStream } from '../../src/pipeline/relay.ts';
+import { idleWatch } from '../../src/pipeline/idle-watch.ts';
+import { relay, type LaneStream } from '../../src/pipeline/relay.ts';
 import type { Sight } from '../../src/protocols/tap.ts';
 import type { Failure } from '../../src/turn/failure.ts';
 

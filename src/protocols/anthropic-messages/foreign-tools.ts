@@ -26,7 +26,7 @@ export function encodeForeignTools(
         path: `tools.${tool.name}`,
         action: 'dropped',
         why: `the upstream does not host ${asString(tool.wire?.value.type) ?? tool.family}`,
-        weight: 'refuse',
+        weight: 'degrade',
       });
     }
   }

@@ -31,7 +31,7 @@ export function encodeRequest(request: TurnRequest, target: EncodeTarget): Encod
     }
     if (tool.family === 'function' || tool.family === 'custom' || tool.family === 'namespace') return;
     if (tool.wire?.protocol === own) tools.push(tool.wire.value);
-    else losses.add(`tools[${i}]`, 'dropped', `chat has no hosted tool like ${tool.name}`, 'refuse');
+    else losses.add(`tools[${i}]`, 'dropped', `chat has no hosted tool like ${tool.name}`, 'degrade');
   });
   if (tools.length > 0) body.tools = tools;
   const choice = encodeToolChoice(request, wire.tools, custom, wire.names !== undefined, losses);

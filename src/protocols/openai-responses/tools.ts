@@ -85,7 +85,7 @@ export function encodeTool(
         path: `tools.${tool.name}`,
         action: 'dropped',
         why: `the hosted tool ${tool.name} does not exist in the Responses protocol`,
-        weight: 'refuse',
+        weight: 'degrade',
       });
       return undefined;
   }

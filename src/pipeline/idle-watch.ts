@@ -1,0 +1,84 @@
+import type { TurnRecord } from '../telemetry/record.ts';
+import { FailureError } from '../turn/failure.ts';
+import { idleFailure } from './network-failure.ts';
+
+/** Something that is waited for: when it last moved, and what to do when it stands still. */
+interface Slot {
+  touchedMs: number;
+  readonly idle: () => void;
+}
+
+/** One clock for all that waits on upstreams, so that a chunk costs a store and not a timer. */
+export interface IdleWatch {
+  readonly idleMs: number;
+  start(idle: () => void): Slot;
+  touch(slot: Slot): void;
+  stop(slot: Slot): void;
+  close(): void;
+}
+
+export function idleWatch(idleMs: number): IdleWatch {
+  const slots = new Set<Slot>();
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let nowMs = performance.now();
+  const stepMs = Math.max(10, Math.min(1000, idleMs / 4));
+
+  const tick = (): void => {
+    nowMs = performance.now();
+    for (const slot of slots) if (nowMs - slot.touchedMs >= idleMs) slot.idle();
+  };
+
+  return {
+    idleMs,
+    start(idle) {
+      if (timer === undefined) {
+        nowMs = performance.now();
+        timer = setInterval(tick, stepMs);
+      }
+      const slot = { touchedMs: nowMs, idle };
+      slots.add(slot);
+      return slot;
+    },
+    touch(slot) {
+      slot.touchedMs = nowMs;
+    },
+    stop(slot) {
+      slots.delete(slot);
+      if (slots.size === 0) {
+        clearInterval(timer);
+        timer = undefined;
+      }
+    },
+    close() {
+      clearInterval(timer);
+      timer = undefined;
+      slots.clear();
+    },
+  };
+}
+
+/**
+ * Waits for work on an upstream, and cuts it with a timeout failure when it takes longer than the watch allows.
+ * The time is booked as the upstream's.
+ */
+export async function patiently<T>(
+  watch: IdleWatch,
+  abort: AbortController,
+  record: TurnRecord,
+  work: () => Promise<T>,
+): Promise<T> {
+  let idled = false;
+  const slot = watch.start(() => {
+    idled = true;
+    abort.abort();
+  });
+  const askedMs = performance.now();
+  try {
+    return await work();
+  } catch (error) {
+    throw idled ? new FailureError(idleFailure(watch.idleMs)) : error;
+  } finally {
+    watch.stop(slot);
+    record.upstreamMs += performance.now() - askedMs;
+  }
+}
