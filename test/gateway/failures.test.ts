@@ -235,6 +235,60 @@ test('an upstream that falls silent in mid reply is a timeout in the stream', as
   expect(bench.records.at(-1)?.failure?.kind).toBe('timeout');
 });
 
+test('a whole reply that stops in its middle is a timeout', async () => {
+  const held = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    idleTimeout: 0,
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new TextEncoder().encode('{"id":"chatcmpl-1",')),
+        }),
+        { headers: { 'content-type': 'application/json' } },
+      ),
+  });
+  const slow = startBench({
+    server: { idle_ms: 100 },
+    providers: [
+      {
+        name: 'chat',
+        type: 'openai',
+        base_url: `http://127.0.0.1:${held.port}/v1`,
+        protocols: ['openai-chat'],
+        models: ['m'],
+      },
+    ],
+  });
+  for (const surface of surfaceNames) {
+    const response = await ask(slow, surface, {});
+    expect(response.status).toBe(504);
+    await errorOf(surface, response);
+  }
+  await slow.stop();
+  await held.stop(true);
+});
+
+describe('what a request makes no sense without', () => {
+  test('a reference to a conversation that the upstream does not keep is refused by its name', async () => {
+    for (const model of ['chat/m', 'messages/m']) {
+      const response = await ask(bench, 'responses', { model, previous_response_id: 'resp_1' });
+      expect(response.status).toBe(400);
+      expect((await errorOf('responses', response)).param).toBe('previous_response_id');
+    }
+    expect(bench.upstream.requests).toHaveLength(0);
+  });
+
+  test('a hosted tool that the upstream does not have is left out with a note', async () => {
+    bench.upstream.enqueue({ kind: 'stream', blocks: hello.chat.blocks });
+    const tools = [{ type: 'file_search', vector_store_ids: ['vs_1'] }];
+    const response = await ask(bench, 'responses', { stream: true, tools });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('dragoman-notes')).toContain('tools');
+    await response.text();
+  });
+});
+
 describe('no connection', () => {
   const away = startBench({
     providers: [
