@@ -4,11 +4,11 @@ import type { Protocol } from '../protocols/protocol.ts';
 import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
-import type { ProtocolId } from '../turn/part.ts';
 import { readBody } from './body.ts';
 import { refusedOrigin } from './guard.ts';
 import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts';
 import { requestId } from './request-id.ts';
+import { turnRoutes, type TurnRoute } from './turn-routes.ts';
 
 export interface ServerDeps extends PipelineDeps {
   readonly version: string;
@@ -21,31 +21,13 @@ export interface ServerDeps extends PipelineDeps {
   readonly ready: () => boolean;
 }
 
-type Surface = { readonly path: string; readonly protocol: ProtocolId };
-
-/** The turn routes, after `/v1`. */
-const surfaces: readonly Surface[] = [
-  { path: '/chat/completions', protocol: 'openai-chat' },
-  { path: '/responses', protocol: 'openai-responses' },
-  { path: '/messages', protocol: 'anthropic-messages' },
-];
-
 type Routes = Hono<{ Bindings: Connections }>;
 type RouteContext = Context<{ Bindings: Connections }>;
 
-/** All HTTP routes of the gateway as one Hono application. */
+/** All routes that are no turns, as one Hono application. */
 function createApp(deps: ServerDeps): Routes {
   const app: Routes = new Hono();
 
-  for (const { path, protocol } of surfaces) {
-    const surface = deps.protocols.get(protocol)!;
-    for (const route of [`/v1${path}`, `/:provider/v1${path}`]) {
-      // One handler a route: Hono composes several, which costs as much as the rest of its work.
-      app.all(route, (c) =>
-        c.req.method === 'POST' ? turn(deps, surface, route, c) : refused(surface, c, notAllowed),
-      );
-    }
-  }
   for (const prefix of ['', '/:provider']) {
     app.get(`${prefix}/v1/models`, (c) => models(deps, c));
     app.get(`${prefix}/v1/models/:id{.+}`, (c) => model(deps, c));
@@ -69,45 +51,55 @@ interface Connections {
   timeout?(request: Request, seconds: number): void;
 }
 
-/** What a server calls for each request: the guard, then the routes. */
+/**
+ * What a server calls for each request: the guard, then the turn routes, then all others. Turns are matched here
+ * because a router costs them more than their own handling of the body.
+ */
 export function createHandler(
   deps: ServerDeps,
 ): (request: Request, connections?: Connections) => Response | Promise<Response> {
   const app = createApp(deps);
+  const match = turnRoutes(deps.protocols);
   const chat = deps.protocols.get('openai-chat')!;
   return (request, connections = {}) => {
     const why = refusedOrigin(request.headers, deps.onLoopback);
     if (why !== undefined) return failureAnswer(chat, forbidden(why), requestId(null));
-    return app.fetch(request, connections);
+    const route = match(request.url);
+    if (route === undefined) return app.fetch(request, connections);
+    if (request.method === 'POST') return turn(deps, route, request, connections);
+    return failureAnswer(route.surface, notAllowed, requestId(request.headers.get('x-request-id')));
   };
 }
 
-async function turn(deps: ServerDeps, surface: Protocol, route: string, c: RouteContext): Promise<Response> {
-  const request = c.req.raw;
+function turn(
+  deps: ServerDeps,
+  route: TurnRoute,
+  request: Request,
+  connections: Connections,
+): Promise<Response> {
   const { headers } = request;
   const id = requestId(headers.get('x-request-id'));
-  const record = startRecord({
-    requestId: id,
-    surface: surface.id,
-    method: 'POST',
-    route,
-    startedMs: performance.now(),
-    client: clientName(headers.get('user-agent')),
-  });
   return serveTurn(deps, {
     requestId: id,
-    surface,
+    surface: route.surface,
     headers,
-    search: searchOf(request.url),
+    search: route.search,
     async body() {
       const bytes = await readBody(request, deps.bodyBytesMax);
       // From here on silence is the upstream's affair, watched by the pipeline.
-      c.env?.timeout?.(request, 0);
+      connections.timeout?.(request, 0);
       return bytes;
     },
     client: request.signal,
-    only: c.req.param('provider'),
-    record,
+    only: route.only,
+    record: startRecord({
+      requestId: id,
+      surface: route.surface.id,
+      method: 'POST',
+      route: route.template,
+      startedMs: performance.now(),
+      client: clientName(headers.get('user-agent')),
+    }),
   });
 }
 
@@ -187,8 +179,3 @@ const internal: Failure = {
   message: 'the gateway failed; its log has the cause',
   retryable: false,
 };
-
-function searchOf(url: string): string {
-  const at = url.indexOf('?');
-  return at < 0 ? '' : url.slice(at);
-}
