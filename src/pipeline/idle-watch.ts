@@ -26,6 +26,10 @@ export function idleWatch(idleMs: number): IdleWatch {
   const tick = (): void => {
     nowMs = performance.now();
     for (const slot of slots) if (nowMs - slot.touchedMs >= idleMs) slot.idle();
+    if (slots.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
   };
 
   return {
@@ -43,11 +47,8 @@ export function idleWatch(idleMs: number): IdleWatch {
       slot.touchedMs = nowMs;
     },
     stop(slot) {
+      // The clock runs on for a step: between two requests it would only be stopped and started.
       slots.delete(slot);
-      if (slots.size === 0) {
-        clearInterval(timer);
-        timer = undefined;
-      }
     },
     close() {
       clearInterval(timer);
