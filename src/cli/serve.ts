@@ -16,6 +16,9 @@ export interface ServeFlags {
   readonly logFormat?: string;
 }
 
+/** A request that was cut at the end is recorded a few turns of the event loop later. */
+const settleMs = 25;
+
 /** `dragoman serve`: listens until it is told to stop, then lets open streams end. */
 export async function serve(flags: ServeFlags, host: Host): Promise<number> {
   const { createGateway, providerSchemas } = await host.gateway();
@@ -43,6 +46,7 @@ export async function serve(flags: ServeFlags, host: Host): Promise<number> {
   const stopped = untilStopped(gateway, config.server.drain_ms, log, host);
   await announce(url, config, log, host);
   await stopped;
+  await Bun.sleep(settleMs);
   await log.flush();
   return 0;
 }
@@ -63,7 +67,7 @@ function openLog(config: Config, { stdout }: Host): AccessLog {
 /** A plain line for people, an event for programs. */
 async function announce(url: string, config: Config, log: AccessLog, { stdout }: Host): Promise<void> {
   if (!isPretty(config, stdout)) {
-    log.event('info', 'listening', { url, version });
+    log.announce('listening', { url, version });
     await log.flush();
     return;
   }

@@ -106,7 +106,8 @@ function fromEnvironment(env: Environment, origins: Map<string, string>): Record
   return { providers };
 }
 
-const vendors = [
+/** Vendors whose variables start a provider, and the address unless another variable says so. */
+export const vendors = [
   { name: 'openai', key: 'OPENAI_API_KEY', url: 'OPENAI_BASE_URL', standard: 'https://api.openai.com/v1' },
   {
     name: 'anthropic',
@@ -117,7 +118,7 @@ const vendors = [
 ] as const;
 
 /** What can be overridden, and by which variable or flag. */
-const overridable: readonly {
+export const overridable: readonly {
   path: readonly [string, ...string[]];
   variable: string;
   flag?: keyof Flags;

@@ -60,7 +60,7 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
         .string()
         .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must start with sqlite: or postgres://')
         .default('sqlite:./.dragoman/dragoman.db')
-        .describe('Where state lives: sqlite:PATH, or postgres://… for several gateways'),
+        .describe('Where state is to live: sqlite:PATH or postgres://…; this version keeps none'),
       fidelity: z
         .enum(['warn', 'strict'])
         .default('warn')
@@ -72,9 +72,9 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
       models: z
         .record(aliasName, z.array(z.string().min(1)).min(1))
         .default({})
-        .describe('Aliases: ordered provider/model targets, the first healthy one wins'),
+        .describe('Aliases: each stands for provider/model targets, of which the first is asked'),
     })
-    .check(aliasTargets)
+    .check(aliasTargets, noLoop)
     .transform(guard)
     .meta({ title: 'dragoman.yaml', description: 'Configuration of the Dragoman gateway' });
 }
@@ -88,13 +88,13 @@ const serverSchema = z.strictObject({
         'a gateway without keys may only listen on loopback (127.0.0.1, ::1 or localhost): anyone who reaches it could spend your accounts',
     })
     .default('127.0.0.1')
-    .describe('Address to listen on; anything but loopback requires a gateway key'),
+    .describe('Address to listen on; loopback only, as long as there are no gateway keys'),
   port: z.int().min(0).max(65_535).default(4242).describe('Port to listen on; 0 takes any free one'),
   body_bytes_max: z
     .int()
     .min(1024)
     .default(64 * 1024 * 1024)
-    .describe('The largest request body accepted, in bytes, after decompression'),
+    .describe('The largest request body accepted, in bytes, before and after decompression'),
   drain_ms: z
     .int()
     .min(0)
@@ -188,6 +188,20 @@ const aliasTargets = z.superRefine<Pick<Config, 'providers' | 'models'>>(
     },
   },
 );
+
+/** A client's variable such as ANTHROPIC_BASE_URL, left in the shell that starts the gateway, would have it ask itself. */
+const noLoop = z.superRefine<Pick<Config, 'providers' | 'server'>>(({ providers, server }, issues) => {
+  for (const [index, { base_url }] of providers.entries()) {
+    const url = typeof base_url === 'string' ? URL.parse(base_url) : null;
+    if (url === null || url.protocol !== 'http:' || Number(url.port || 80) !== server.port) continue;
+    if (!isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) continue;
+    issues.addIssue({
+      code: 'custom',
+      path: ['providers', index, 'base_url'],
+      message: 'is the address of this gateway itself, which would ask itself without end',
+    });
+  }
+});
 
 function targetProblem(target: string, providers: ReadonlySet<string>): string | undefined {
   const slash = target.indexOf('/');

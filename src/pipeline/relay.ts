@@ -31,9 +31,8 @@ const drainMs = 250;
 
 /** The controller of a direct stream: Bun writes to the socket from it without a queue in between. */
 interface DirectController {
-  /** A promise when the client does not keep up. */
+  /** Goes out at the end of the tick at the latest; a promise when the client does not keep up. */
   write(bytes: Uint8Array): unknown;
-  flush(): unknown;
   close(): void;
 }
 
@@ -55,6 +54,7 @@ export function relay(
 ): ReadableStream<Uint8Array> {
   let over = false;
   let idled = false;
+  let broken = false;
 
   const finish = (failure?: Failure): void => {
     if (over) return;
@@ -72,13 +72,23 @@ export function relay(
   });
   client.addEventListener('abort', leave, { once: true });
 
-  /** Waits for a client that does not keep up; its time is not the gateway's. */
-  async function settled(written: unknown): Promise<void> {
-    if (!(written instanceof Promise)) return;
+  /** A write that is not done at once: the client does not keep up, which is not the gateway's time. */
+  async function written(write: Promise<unknown>): Promise<void> {
     const askedMs = performance.now();
-    await written;
+    await write;
     hooks.waited(performance.now() - askedMs);
     watch.touch(slot);
+  }
+
+  /** What the lane makes of a chunk, or of the end; a fault of its own ends the reply in a failure. */
+  function through(chunk: Uint8Array | undefined, failure: Failure | undefined): Uint8Array {
+    try {
+      return chunk === undefined ? lane.end(failure) : lane.push(chunk);
+    } catch (error) {
+      abort.abort();
+      broken = true;
+      return lane.end(unreadableFailure(error));
+    }
   }
 
   async function pump(controller: DirectController): Promise<void> {
@@ -96,21 +106,25 @@ export function relay(
       if (over) return;
       watch.touch(slot);
 
+      const chunks = batch?.value ?? [];
+      const isLast = batch === undefined || batch.done;
       let sent = 0;
-      for (const bytes of through(lane, batch, failure, abort)) {
+      for (let i = 0; i < chunks.length + (isLast ? 1 : 0); i++) {
+        if (lane.sight.done || broken) break;
+        const bytes = through(chunks[i], failure);
         if (bytes.length === 0) continue;
         sent += bytes.length;
-        await settled(controller.write(bytes));
+        const write = controller.write(bytes);
+        if (write instanceof Promise) await written(write);
       }
       if (over) return;
       if (sent > 0) hooks.sent(sent);
-      if (batch === undefined || batch.done || lane.sight.done || lane.sight.failure?.scope === 'gateway') {
-        if (batch !== undefined && !batch.done) void drain(reader, abort);
+      if (isLast || lane.sight.done || broken) {
+        if (!isLast) void drain(reader, abort);
         finish(lane.sight.failure);
         controller.close();
         return;
       }
-      if (sent > 0) await settled(controller.flush());
     }
   }
 
@@ -120,26 +134,6 @@ export function relay(
     pull: (controller: DirectController) => pump(controller).catch(leave),
     cancel: leave,
   } as unknown as UnderlyingDefaultSource<Uint8Array>);
-}
-
-/** What the lane makes of a batch, and of the end when the batch is the last. */
-function* through(
-  lane: LaneStream,
-  batch: Batch | undefined,
-  failure: Failure | undefined,
-  abort: AbortController,
-): Generator<Uint8Array> {
-  try {
-    for (const chunk of batch?.value ?? []) {
-      yield lane.push(chunk);
-      if (lane.sight.done) return;
-    }
-    if (batch === undefined || batch.done) yield lane.end(failure);
-  } catch (error) {
-    // A reply that cannot be read ends as a failure in the client's protocol, not as a broken stream.
-    abort.abort();
-    yield lane.end(unreadableFailure(error));
-  }
 }
 
 /** Lets the upstream end by itself, so that its connection can be used again; cuts it when it does not. */

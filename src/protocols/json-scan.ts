@@ -42,7 +42,7 @@ export function scanMembers(bytes: Uint8Array, names: readonly string[]): ScanRe
 /** `undefined` when only a scan can tell. */
 function searchMembers(bytes: Uint8Array, names: readonly string[]): ScanResult | undefined {
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const opening = /^(\s*\{\s*("[a-z_]+")\s*:\s*)"[^"\\\x00-\x1f]*"/.exec(body.toString('latin1', 0, 512));
+  const opening = /^(\s*\{\s*("[a-z_]+")\s*:\s*)"[^"\\\p{Cc}]*"/u.exec(body.toString('latin1', 0, 512));
   if (opening?.[2] !== `"${names[0]}"` || body.includes('\\u006') || body.includes('\\u007'))
     return undefined;
   const to = opening[0].length;

@@ -67,54 +67,55 @@ const newline = 10;
  */
 export function streamTap(rules: TapRules, hide?: (data: JsonObject) => boolean): Tap {
   const sight: Sight = { done: false };
-  const needles = rules.needles.map((needle) => Buffer.from(needle));
-  const terminal = rules.terminal === undefined ? undefined : Buffer.from(rules.terminal);
-  let pending: Buffer | undefined;
-  let tail: Buffer | undefined;
+  const { needles, terminal } = patternsOf(rules);
+  let pending: Uint8Array | undefined;
+  let tail: Uint8Array | undefined;
   let first = true;
 
   /** Looks at whole events; returns them without the hidden ones. */
-  function look(bytes: Buffer): Buffer {
-    const starts = new Set<number>();
+  function look(bytes: Uint8Array): Uint8Array {
+    let starts: number[] | undefined;
     if (first) {
       first = !isEvent(bytes);
-      starts.add(0);
+      starts = [0];
     }
     for (const needle of needles) {
-      for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + needle.length)) {
-        if (!nullFollows(bytes, at + needle.length)) starts.add(frameStart(bytes, at));
+      for (let at = find(bytes, needle, 0); at >= 0; at = find(bytes, needle, at + needle.length)) {
+        if (nullFollows(bytes, at + needle.length)) continue;
+        const start = frameStart(bytes, at);
+        if (starts === undefined) starts = [start];
+        else if (!starts.includes(start)) starts.push(start);
       }
-    }
-    const kept: Buffer[] = [];
-    let passed = 0;
-    for (const start of [...starts].sort((a, b) => a - b)) {
-      const end = frameEnd(bytes, start);
-      if (!read(bytes.subarray(start, end))) continue;
-      kept.push(bytes.subarray(passed, start));
-      passed = end;
     }
     if (terminal !== undefined && hasTerminal(bytes, terminal)) sight.done = true;
     tail = bytes;
-    return passed === 0 ? bytes : Buffer.concat([...kept, bytes.subarray(passed)]);
+    return starts === undefined ? bytes : readAll(bytes, starts);
   }
 
-  /** Reads one event; true when it is to be hidden. */
-  function read(frame: Buffer): boolean {
-    const value = parse(frameData(frame));
-    if (!isObject(value)) return false;
-    rules.observe(value, sight);
-    return hide !== undefined && hide(value);
+  /** Reads the events that begin at `starts`; returns the bytes without the hidden ones. */
+  function readAll(bytes: Uint8Array, starts: number[]): Uint8Array {
+    const kept: Uint8Array[] = [];
+    let passed = 0;
+    for (const start of starts.sort((a, b) => a - b)) {
+      const end = frameEnd(bytes, start);
+      const value = parse(frameData(bytes.subarray(start, end)));
+      if (!isObject(value)) continue;
+      rules.observe(value, sight);
+      if (hide === undefined || !hide(value)) continue;
+      kept.push(bytes.subarray(passed, start));
+      passed = end;
+    }
+    return passed === 0 ? bytes : Buffer.concat([...kept, bytes.subarray(passed)]);
   }
 
   return {
     sight,
     push(chunk) {
-      const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      const bytes = pending === undefined ? view : Buffer.concat([pending, view]);
+      const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk]);
       const end = lastBlankLine(bytes);
       const shown = end > 0 ? look(end === bytes.length ? bytes : bytes.subarray(0, end)) : nothing;
       if (end === bytes.length) pending = undefined;
-      else pending = bytes.length - end > pendingBytesMax ? undefined : Buffer.from(bytes.subarray(end));
+      else pending = bytes.length - end > pendingBytesMax ? undefined : bytes.slice(end);
       return hide === undefined ? chunk : shown;
     },
     end() {
@@ -134,56 +135,90 @@ export function streamTap(rules: TapRules, hide?: (data: JsonObject) => boolean)
   };
 }
 
-const nothing = Buffer.alloc(0);
+const nothing = new Uint8Array(0);
+
+interface Patterns {
+  readonly needles: readonly Uint8Array[];
+  readonly terminal: Uint8Array | undefined;
+}
+
+const compiled = new WeakMap<TapRules, Patterns>();
+
+function patternsOf(rules: TapRules): Patterns {
+  let patterns = compiled.get(rules);
+  if (patterns === undefined) {
+    patterns = {
+      needles: rules.needles.map((needle) => Buffer.from(needle)),
+      terminal: rules.terminal === undefined ? undefined : Buffer.from(rules.terminal),
+    };
+    compiled.set(rules, patterns);
+  }
+  return patterns;
+}
+
+/** Buffer's search on plain bytes: making a Buffer of a chunk first would cost more than the search. */
+const { indexOf, lastIndexOf } = Buffer.prototype as unknown as {
+  indexOf(this: Uint8Array, needle: Uint8Array, from?: number): number;
+  lastIndexOf(this: Uint8Array, needle: Uint8Array, from?: number): number;
+};
+const find = (bytes: Uint8Array, needle: Uint8Array, from: number): number =>
+  indexOf.call(bytes, needle, from);
+const findLast = (bytes: Uint8Array, needle: Uint8Array, from: number): number =>
+  lastIndexOf.call(bytes, needle, from);
+
+const blankLine = Buffer.from('\n\n');
+const blankLineCr = Buffer.from('\n\r\n');
 
 /** Whether there is more than comments. */
-const isEvent = (bytes: Buffer): boolean => frameData(bytes.subarray(0, frameEnd(bytes, 0))) !== undefined;
+const isEvent = (bytes: Uint8Array): boolean =>
+  frameData(bytes.subarray(0, frameEnd(bytes, 0))) !== undefined;
 
 /** Whether a line is `data:` and the terminal word; the same word inside model text does not count. */
-function hasTerminal(bytes: Buffer, terminal: Buffer): boolean {
+function hasTerminal(bytes: Uint8Array, terminal: Uint8Array): boolean {
   for (
-    let at = bytes.lastIndexOf(terminal);
+    let at = findLast(bytes, terminal, bytes.length);
     at >= 0;
-    at = at > 0 ? bytes.lastIndexOf(terminal, at - 1) : -1
+    at = at > 0 ? findLast(bytes, terminal, at - 1) : -1
   ) {
     let start = at;
     while (start > 0 && bytes[start - 1] === 0x20) start--;
-    if (start < 5 || bytes.toString('latin1', start - 5, start) !== 'data:') continue;
+    if (start < 5 || text.decode(bytes.subarray(start - 5, start)) !== 'data:') continue;
     if (start === 5 || bytes[start - 6] === newline) return true;
   }
   return false;
 }
 
 /** The offset after the last blank line; 0 when there is none. */
-function lastBlankLine(bytes: Buffer): number {
+function lastBlankLine(bytes: Uint8Array): number {
   const length = bytes.length;
   if (length >= 2 && bytes[length - 1] === newline && bytes[length - 2] === newline) return length;
-  const lf = bytes.lastIndexOf('\n\n');
-  const crlf = bytes.lastIndexOf('\n\r\n');
+  return afterBlankLine(bytes, length);
+}
+
+const frameStart = (bytes: Uint8Array, at: number): number => afterBlankLine(bytes, at);
+
+/** The offset after the last blank line that begins at or before `at`; 0 when there is none. */
+function afterBlankLine(bytes: Uint8Array, at: number): number {
+  const lf = findLast(bytes, blankLine, at);
+  const crlf = findLast(bytes, blankLineCr, at);
   return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 3);
 }
 
-function frameStart(bytes: Buffer, at: number): number {
-  const lf = bytes.lastIndexOf('\n\n', at);
-  const crlf = bytes.lastIndexOf('\n\r\n', at);
-  return Math.max(lf < 0 ? 0 : lf + 2, crlf < 0 ? 0 : crlf + 3);
-}
-
-function frameEnd(bytes: Buffer, at: number): number {
-  const lf = bytes.indexOf('\n\n', at);
-  const crlf = bytes.indexOf('\n\r\n', at);
+function frameEnd(bytes: Uint8Array, at: number): number {
+  const lf = find(bytes, blankLine, at);
+  const crlf = find(bytes, blankLineCr, at);
   if (lf < 0 && crlf < 0) return bytes.length;
   return lf >= 0 && (crlf < 0 || lf < crlf) ? lf + 2 : crlf + 3;
 }
 
-function nullFollows(bytes: Buffer, at: number): boolean {
+function nullFollows(bytes: Uint8Array, at: number): boolean {
   let c = bytes[at];
   while (c === 0x20 || c === 0x3a) c = bytes[++at];
   return c === 0x6e;
 }
 
 /** The joined `data` of one event; `undefined` when it has none. */
-function frameData(frame: Buffer): string | undefined {
+function frameData(frame: Uint8Array): string | undefined {
   let data: string | undefined;
   for (const line of text.decode(frame).split(/\r?\n/)) {
     if (!line.startsWith('data:')) continue;

@@ -176,6 +176,6 @@ const internal: Failure = {
   kind: 'internal',
   scope: 'gateway',
   status: 500,
-  message: 'the gateway failed; its log has the cause',
+  message: 'the gateway failed to answer this request',
   retryable: false,
 };

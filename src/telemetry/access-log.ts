@@ -1,9 +1,9 @@
-import { inputTokens, outputTokens } from '../turn/usage.ts';
-import { escapeControls } from './escape.ts';
+import { jsonLines } from './json-line.ts';
 import { lineWriter, type WriteText } from './line-writer.ts';
 import { prettyEvent, prettyRecord } from './pretty.ts';
 import type { Recorder, TurnRecord } from './record.ts';
 import type { Redactor } from './redact.ts';
+import { requestFields, type FieldValue } from './request-fields.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -14,6 +14,8 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 export interface AccessLog extends Recorder {
   /** Something that happened to the gateway itself: `listening`, `provider_unreachable`, … */
   event(level: LogLevel, event: string, fields?: LogFields): void;
+  /** An `info` event that programs wait for: written whatever the level. */
+  announce(event: string, fields?: LogFields): void;
   /** Resolves when everything so far is written. The log can be used on. */
   flush(): Promise<void>;
 }
@@ -52,23 +54,27 @@ export function accessLog(options: AccessLogOptions): AccessLog {
     flushMs: options.flushMs ?? (pretty ? 0 : 50),
     pendingCharsMax: options.pendingCharsMax ?? 4 * 1024 * 1024,
   });
-  const clean = (value: string): string => redactor.redact(value);
-  const cleanFields = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> => {
-    const out: Record<string, unknown> = {};
-    for (const key in fields) {
-      const value = fields[key];
-      if (value !== undefined) out[key] = typeof value === 'string' ? clean(value) : value;
+  const json = jsonLines(redactor);
+  // For people the painting escapes what is left.
+  const clean = (fields: Readonly<Record<string, FieldValue>>): Record<string, FieldValue> => {
+    const out: Record<string, FieldValue> = {};
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value === 'string') out[name] = redactor.redact(value);
+      else if (typeof value === 'object') out[name] = value.map((item) => redactor.redact(item));
+      else if (value !== undefined) out[name] = value;
     }
     return out;
   };
-  const json = (level: LogLevel, fields: Record<string, unknown>): string =>
-    escapeControls(JSON.stringify({ time: new Date(nowMs()).toISOString(), level, ...fields }));
 
+  const write = (level: LogLevel, name: string, fields: LogFields): void => {
+    const line = pretty
+      ? prettyEvent(nowMs(), level, redactor.redact(name), clean(fields), color)
+      : json(nowMs(), level, name, fields);
+    writer.push(line);
+  };
   const event = (level: LogLevel, name: string, fields: LogFields = {}): void => {
-    if (severity[level] < least) return;
-    const shown = cleanFields(fields);
-    const event = clean(name);
-    writer.push(pretty ? prettyEvent(nowMs(), level, event, shown, color) : json(level, { event, ...shown }));
+    if (severity[level] >= least) write(level, name, fields);
   };
   const tellDropped = (): void => {
     const lines = writer.takeDropped();
@@ -77,12 +83,15 @@ export function accessLog(options: AccessLogOptions): AccessLog {
 
   return {
     event,
+    announce: (name, fields = {}) => write('info', name, fields),
     record(record) {
       const level = levelOf(record);
       if (severity[level] < least) return;
       tellDropped();
-      const shown = cleanFields(requestFields(record));
-      writer.push(pretty ? prettyRecord(nowMs(), shown, color) : json(level, { event: 'request', ...shown }));
+      const fields = requestFields(record);
+      writer.push(
+        pretty ? prettyRecord(nowMs(), clean(fields), color) : json(nowMs(), level, 'request', fields),
+      );
     },
     streamsOpen() {},
     async flush() {
@@ -97,44 +106,3 @@ function levelOf(record: TurnRecord): LogLevel {
   if (record.outcome === 'ok' || record.outcome === 'cancelled') return 'info';
   return record.failure?.scope === 'gateway' || record.failure?.kind === 'internal' ? 'error' : 'warn';
 }
-
-/** A record as it is logged: the same flat fields for every request, absent where there is nothing to say. */
-function requestFields(record: TurnRecord): Record<string, string | number | boolean | undefined> {
-  const { usage, failure, stop } = record;
-  const totalMs = record.endedMs - record.startedMs;
-  return {
-    request_id: record.requestId,
-    surface: record.surface,
-    method: record.method,
-    route: record.route,
-    status: record.status,
-    outcome: record.outcome,
-    provider: record.provider,
-    model: record.model,
-    upstream_model: record.upstreamModel === record.model ? undefined : record.upstreamModel,
-    upstream_protocol: record.upstreamProtocol,
-    lane: record.lane === 'none' ? undefined : record.lane,
-    stream: record.stream,
-    stop: stop?.reason,
-    failure: failure?.kind,
-    failure_scope: failure?.scope,
-    failure_code: failure?.code,
-    input_tokens: usage && inputTokens(usage),
-    output_tokens: usage && outputTokens(usage),
-    cache_read_tokens: usage?.cacheRead,
-    reasoning_tokens: usage?.reasoning,
-    notes: record.notes.length || undefined,
-    duration_ms: toTenths(totalMs),
-    headers_ms: since(record.headersMs, record),
-    first_token_ms: since(record.firstTokenMs, record),
-    upstream_ms: record.upstreamMs > 0 ? toTenths(record.upstreamMs) : undefined,
-    bytes_in: record.bytesIn,
-    bytes_out: record.bytesOut,
-    client: record.client,
-  };
-}
-
-const since = (pointMs: number | undefined, record: TurnRecord): number | undefined =>
-  pointMs === undefined ? undefined : toTenths(pointMs - record.startedMs);
-
-const toTenths = (value: number): number => Math.round(value * 10) / 10;

@@ -125,7 +125,9 @@ export function turnMetrics(options: MetricsOptions): Metrics {
       series
         .duration(record.outcome === 'ok' ? '' : (record.failure?.kind ?? record.outcome))
         .observe(totalMs / 1000);
-      overheadOf(record.surface)(record.lane).observe(Math.max(0, totalMs - record.upstreamMs) / 1000);
+      // A client that leaves does so while the gateway waits: how long is not known, so it would count as overhead.
+      if (record.outcome !== 'cancelled')
+        overheadOf(record.surface)(record.lane).observe(Math.max(0, totalMs - record.upstreamMs) / 1000);
       if (record.firstTokenMs !== undefined)
         series.firstToken().observe((record.firstTokenMs - startedMs) / 1000);
       if (usage === undefined) return;

@@ -1,6 +1,10 @@
 import { escapeControls } from './escape.ts';
 import type { LogLevel } from './access-log.ts';
 
+/** Lines for people stay short; the JSON log has the rest. */
+const notesShownMax = 3;
+const errorCharsMax = 120;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** One request as an aligned line for people. `fields` are those of the JSON log, already without secrets. */
@@ -27,10 +31,13 @@ export function prettyRecord(nowMs: number, fields: Fields, color: boolean): str
   if (fields.input_tokens !== undefined) parts.push(`${text('input_tokens')}→${text('output_tokens')} tok`);
   if (fields.cache_read_tokens) parts.push(paint('dim', `${text('cache_read_tokens')} cached`));
   if (fields.stop !== undefined && fields.stop !== 'end') parts.push(paint('dim', text('stop')));
-  if (fields.notes !== undefined) parts.push(paint('yellow', `${text('notes')} notes`));
+  if (Array.isArray(fields.notes))
+    parts.push(paint('yellow', noted(fields.notes, Number(fields.notes_count))));
   if (fields.outcome !== 'ok') {
     const why = [text('outcome'), text('failure'), text('failure_code')].filter(Boolean).join(' ');
     parts.push(paint(fields.outcome === 'cancelled' ? 'dim' : 'red', why));
+    if (fields.outcome !== 'cancelled' && fields.error !== undefined)
+      parts.push(text('error').slice(0, errorCharsMax));
   }
   return parts.join('  ').trimEnd();
 }
@@ -53,6 +60,12 @@ export function prettyEvent(
     ...rest,
   ];
   return words.join('  ');
+}
+
+/** The first notes in full and how many more there are. */
+function noted(notes: readonly unknown[], count: number): string {
+  const shown = notes.slice(0, notesShownMax).map((note) => escapeControls(String(note)));
+  return count > shown.length ? `${shown.join(' ')} +${count - shown.length}` : shown.join(' ');
 }
 
 /** The model without the provider's prefix. */

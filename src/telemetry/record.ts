@@ -1,4 +1,4 @@
-import type { FailureKind, FailureScope } from '../turn/failure.ts';
+import type { Failure } from '../turn/failure.ts';
 import type { Stop } from '../turn/event.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
@@ -9,7 +9,8 @@ export type Outcome = 'ok' | 'error' | 'cancelled' | 'cut';
 
 /**
  * What the gateway remembers of one request, whatever its end. It is filled in while the request travels and
- * handed to the recorders once, when the last byte has gone out. It holds no prompt, no reply and no secret.
+ * handed to the recorders once, when the last byte has gone out. It holds no prompt and no reply; only a failure's
+ * message is in an upstream's own words.
  */
 export interface TurnRecord {
   readonly requestId: string;
@@ -29,7 +30,7 @@ export interface TurnRecord {
   /** HTTP status for the client; 499 when it left before it had one. */
   status: number;
   outcome: Outcome;
-  failure?: { readonly kind: FailureKind; readonly scope: FailureScope; readonly code?: string };
+  failure?: Pick<Failure, 'kind' | 'scope' | 'code' | 'cause'> & Partial<Pick<Failure, 'message'>>;
   stop?: Stop;
   usage?: Usage;
   notes: readonly Note[];

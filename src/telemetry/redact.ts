@@ -3,6 +3,8 @@ export interface Redactor {
   /** Adds texts that must never be written; those under 6 characters would hit ordinary words and are left out. */
   add(secrets: Iterable<string>): void;
   redact(text: string): string;
+  /** Grows whenever secrets are added: what was redacted before may have to be redacted again. */
+  readonly version: number;
 }
 
 const mask = '***';
@@ -29,13 +31,18 @@ const suspect = /bearer|api[_-]?key|authorization|\b(?:sk|pk|rk|glpat|ghp|gho|gh
 export function redactor(secrets: Iterable<string> = []): Redactor {
   const known = new Set<string>();
   let longestFirst: string[] = [];
+  let version = 0;
   const add = (more: Iterable<string>): void => {
     for (const secret of more) if (secret.length >= secretCharsMin) known.add(secret);
     longestFirst = [...known].sort((a, b) => b.length - a.length);
+    version++;
   };
   add(secrets);
   return {
     add,
+    get version() {
+      return version;
+    },
     redact(text) {
       if (text.length < secretCharsMin) return text;
       for (const secret of longestFirst) if (text.includes(secret)) text = text.replaceAll(secret, mask);

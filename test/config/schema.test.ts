@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import { z } from 'zod';
+import { checkConfig } from '../../src/config/load.ts';
+import { formatProblem } from '../../src/config/problem.ts';
 import { configSchema, isLoopback, reservedNames } from '../../src/config/schema.ts';
 import { configOf, kinds, problemsOf } from './kinds.ts';
 
@@ -77,6 +79,22 @@ describe('dragoman.yaml', () => {
       'dragoman.yaml:1:37: models.slow[0]: must be written provider/model',
       'dragoman.yaml:1:50: models.none: must not be empty',
     ]);
+  });
+
+  test('a provider is not the gateway itself, as a client’s variable left in the shell would have it', () => {
+    const why = 'is the address of this gateway itself, which would ask itself without end';
+    for (const host of ['127.0.0.1', 'localhost', '[::1]']) {
+      expect(
+        problemsOf(`providers: [{ name: a, type: openai, base_url: "http://${host}:4242/v1" }]`),
+      ).toEqual([`dragoman.yaml:1:48: providers[0].base_url: ${why}`]);
+    }
+    const env = { ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: 'http://127.0.0.1:4300' };
+    const loaded = checkConfig(undefined, { kinds, env, flags: { port: 4300 } });
+    expect(!loaded.ok && loaded.problems.map(formatProblem)).toEqual([
+      `ANTHROPIC_BASE_URL: providers[0].base_url: ${why}`,
+    ]);
+    expect(checkConfig(undefined, { kinds, env }).ok).toBe(true);
+    expect(problemsOf('providers: [{ name: a, type: openai, base_url: "http://other:4242" }]')).toEqual([]);
   });
 
   test('a kind whose schema is no object is a fault of the program', () => {

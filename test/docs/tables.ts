@@ -1,0 +1,118 @@
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { overridable, vendors } from '../../src/config/load.ts';
+import { providerSchemas } from '../../src/gateway.ts';
+import { turnMetrics } from '../../src/telemetry/metrics.ts';
+import { parsePrometheus } from '../telemetry/prometheus-text.ts';
+import { turnRecord } from '../telemetry/records.ts';
+
+/** The parts of the documents that are made from the program: what is between `<!-- name -->` and `<!-- /name -->`. */
+export const generated: Readonly<Record<string, () => string>> = {
+  'configuration keys': configurationTables,
+  'environment variables': variablesTable,
+  metrics: metricsTable,
+};
+
+/** `text` with its generated parts as they should be. */
+export function withGenerated(text: string): string {
+  return text.replace(/<!-- ([a-z ]+) -->\n[\s\S]*?<!-- \/\1 -->/g, (whole, name: string) =>
+    generated[name] ? `<!-- ${name} -->\n\n${generated[name]()}\n\n<!-- /${name} -->` : whole,
+  );
+}
+
+interface Node {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly const?: string;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
+  readonly items?: Node;
+  readonly anyOf?: readonly Node[];
+  readonly oneOf?: readonly Node[];
+  readonly additionalProperties?: Node | boolean;
+}
+
+/** Every key of dragoman.yaml, from its JSON Schema. */
+function configurationTables(): string {
+  const schema = configJsonSchema(providerSchemas) as Node;
+  const top = Object.entries(schema.properties!);
+  const plain = top.filter(([, node]) => node.properties === undefined);
+  const sections = top.filter(([, node]) => node.properties !== undefined);
+  const kinds = schema.properties!.providers!.items!.oneOf!;
+  return [
+    keyTable(Object.fromEntries(plain), []),
+    ...sections.map(([name, node]) => `### \`${name}\`\n\n${keyTable(node.properties!, [])}`),
+    ...kinds.map(
+      (kind) =>
+        `### \`providers\`, type \`${kind.properties!.type!.const}\`\n\n${keyTable(kind.properties!, kind.required ?? [])}`,
+    ),
+  ].join('\n\n');
+}
+
+function keyTable(properties: Readonly<Record<string, Node>>, required: readonly string[]): string {
+  const rows = Object.entries(properties)
+    .filter(([, node]) => node.const === undefined)
+    .map(([name, node]) => {
+      const preset =
+        node.default === undefined ? (required.includes(name) ? 'required' : 'none') : code(node.default);
+      return [`\`${name}\``, typeText(node), preset, node.description ?? ''];
+    });
+  return table(['key', 'type', 'default', 'meaning'], rows);
+}
+
+function typeText(node: Node): string {
+  if (node.anyOf) return typeText(node.anyOf.find((each) => each.pattern !== '\\$\\{')!);
+  if (node.enum) return node.enum.map((choice) => `\`${choice}\``).join(', ');
+  if (node.type === 'array') return `list of ${node.items!.oneOf ? 'providers' : typeText(node.items!)}`;
+  if (node.type === 'object') return `mapping of names to ${typeText(node.additionalProperties as Node)}`;
+  if (node.type === 'string') return node.format === 'uri' ? 'URL' : 'text';
+  const upTo =
+    node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${node.maximum}`;
+  return `${node.type === 'integer' ? 'whole number' : 'number'} from ${node.minimum}${upTo}`;
+}
+
+function variablesTable(): string {
+  return table(
+    ['variable', 'what', 'flag of `serve`'],
+    [
+      ['`DRAGOMAN_CONFIG`', 'the configuration file', '`--config`'],
+      ...overridable.map(({ path, variable, spelled }) => [
+        `\`${variable}\``,
+        `\`${path.join('.')}\``,
+        spelled === undefined ? '' : `\`${spelled}\``,
+      ]),
+      ...vendors.flatMap(({ name, key, url, standard }) => [
+        [`\`${key}\``, `without any file: the provider \`${name}\``, ''],
+        [`\`${url}\``, `without any file: its address, ${standard} unless given`, ''],
+      ]),
+    ],
+  );
+}
+
+/** Every metric there is, from what the program writes of turns that have everything. */
+function metricsTable(): string {
+  const metrics = turnMetrics({ version: '0' });
+  metrics.record(turnRecord({ notes: [{ path: 'x', action: 'dropped', why: 'x', weight: 'note' }] }));
+  const rows = [...parsePrometheus(metrics.write()).values()].map(({ name, type, help, samples }) => {
+    const labels = new Set(samples.flatMap((sample) => Object.keys(sample.labels)));
+    labels.delete('le');
+    return [`\`${name}\``, type, [...labels].map((label) => `\`${label}\``).join(', '), help];
+  });
+  return table(['metric', 'type', 'labels', 'meaning'], rows);
+}
+
+const code = (value: unknown): string =>
+  `\`${typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ')}\``;
+
+/** A table as the formatter leaves it. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
