@@ -58,6 +58,19 @@ export function resultSchemaFaults(surface: Surface, body: Payload): string[] {
   }
 }
 
+/** The same for a request that goes to an upstream of this protocol. */
+export function requestSchemaFaults(protocol: Surface, body: Payload): string[] {
+  if (!corpusAvailable) return [];
+  switch (protocol) {
+    case 'openai-chat':
+      return faults(openai(), 'CreateChatCompletionRequest', body);
+    case 'openai-responses':
+      return faults(openai(), 'CreateResponse', body);
+    case 'anthropic-messages':
+      return faults(anthropic(), 'CreateMessageParams', body);
+  }
+}
+
 /** Whether a block or delta is of a kind that only the beta description has. */
 function isBeta(values: readonly unknown[]): boolean {
   const { schemas } = anthropic();

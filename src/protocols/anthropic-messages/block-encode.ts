@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import type { Citation, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../turn/part.ts';
+import { nativeWeight } from '../foreign-members.ts';
 import { wrapInput } from '../repairs/custom-input.ts';
 import { dress, drop, type BlockWriter } from './block-writer.ts';
 import { hostedBlock } from './hosted.ts';
@@ -53,7 +54,7 @@ function blockOf(part: Part, writer: BlockWriter): JsonObject | undefined {
       return drop(writer, 'an item that another upstream keeps cannot be referred to', 'refuse');
     case 'native':
       if (part.protocol === protocolId) return part.value;
-      return drop(writer, `${part.type} of ${part.protocol} has no counterpart`, 'degrade');
+      return drop(writer, `${part.type} of ${part.protocol} has no counterpart`, nativeWeight(part));
   }
 }
 
@@ -144,12 +145,19 @@ function toolResult(part: ToolResultPart, writer: BlockWriter): JsonObject | und
     const block = writer.to === 'client' ? hostedBlock(part, undefined) : undefined;
     return block ?? drop(writer, `a hosted result of the kind ${part.family} cannot be told here`, 'note');
   }
-  const block: JsonObject = { type: 'tool_result', tool_use_id: writer.callId(part.callId) };
+  const block: JsonObject & { content?: string | JsonObject[] } = {
+    type: 'tool_result',
+    tool_use_id: writer.callId(part.callId),
+  };
   const { output } = part;
   if (output.as === 'text') block.content = output.text;
   else if (output.as === 'json') block.content = JSON.stringify(output.value);
   else block.content = encodeBlocks(output.parts, writer);
   if (part.outcome === 'error') block.is_error = true;
+  if (!writer.own && block.content?.length === 0) {
+    // A list must not be empty, nor may the content of an error be.
+    block.content = part.outcome === 'error' ? 'The tool failed.' : '';
+  }
   return dress(part, block);
 }
 

@@ -3,18 +3,13 @@ import type { Note } from '../../turn/note.ts';
 import type { Part, ReasoningPart } from '../../turn/part.ts';
 import type { Turn, TurnRequest } from '../../turn/request.ts';
 import type { EncodeTarget } from '../protocol.ts';
+import { foreignMembers } from '../foreign-members.ts';
 import { upstreamCallId } from '../repairs/call-ids.ts';
 import { sealFits } from '../seal.ts';
 import { encodeBlock, isBlank } from './block-encode.ts';
 import type { BlockWriter } from './block-writer.ts';
+import { repairMessages, type Message } from './message-repairs.ts';
 import { protocolId } from './names.ts';
-
-interface Message {
-  readonly role: 'user' | 'assistant';
-  blocks: JsonObject[];
-  /** How many of the blocks are tool results; they come first. */
-  results: number;
-}
 
 /**
  * The turns of another protocol as `system` and `messages`, in the order the API insists on: leading system and
@@ -45,9 +40,7 @@ export function conversation(
     else if (turn.role === 'user') addUser(messages, turn, writer, path);
     else addReminder(messages, turn, writer, path);
   });
-  answerCalls(messages, notes);
-  openWithUser(messages, notes);
-  trimPrefill(messages, notes);
+  repairMessages(messages, notes);
   return {
     system: system.length === 0 ? undefined : plain(system),
     messages: messages.map(({ role, blocks }) => ({
@@ -93,14 +86,8 @@ function noteTurn(turn: Turn, path: string, notes: Note[]): void {
   const drop = (member: string) =>
     notes.push({ path: `${path}.${member}`, action: 'dropped', why: 'no counterpart', weight: 'note' });
   if (turn.name !== undefined) drop('name');
-  const seen = new Set<string>();
-  for (const extras of [turn.extras, ...turn.parts.map((part) => part.extras)]) {
-    for (const protocol in extras) {
-      if (protocol === protocolId) continue;
-      for (const key in extras[protocol as keyof typeof extras]) seen.add(key);
-    }
-  }
-  for (const key of seen) drop(key);
+  const extras = [turn.extras, ...turn.parts.map((part) => part.extras)];
+  for (const key of new Set(extras.flatMap((each) => foreignMembers(each, protocolId)))) drop(key);
 }
 
 /** Appends the blocks of some parts; the system prompt holds text alone. */
@@ -167,66 +154,6 @@ function addReminder(messages: Message[], turn: Turn, writer: BlockWriter, path:
     weight: 'note',
   });
   messages.push({ role: 'user', blocks, results: 0 });
-}
-
-/** Gives every call its result and every result its call, as the API demands of all but the last message. */
-function answerCalls(messages: readonly Message[], notes: Note[]): void {
-  const repaired = (why: string) =>
-    notes.push({ path: 'messages', action: 'repaired', why, weight: 'degrade' });
-  messages.forEach((message, i) => {
-    if (message.role === 'assistant') return;
-    const open = new Set<unknown>();
-    for (const block of messages[i - 1]?.blocks ?? []) if (block.type === 'tool_use') open.add(block.id);
-    const results: JsonObject[] = [];
-    const others: JsonObject[] = [];
-    for (const block of message.blocks) {
-      if (block.type !== 'tool_result') others.push(block);
-      else if (open.delete(block.tool_use_id)) results.push(block);
-      else {
-        others.push({ type: 'text', text: orphanText(block) });
-        repaired(`the result of ${String(block.tool_use_id)} answers no call and is sent as text`);
-      }
-    }
-    for (const id of open) {
-      const content = 'The tool gave no result.';
-      results.push({ type: 'tool_result', tool_use_id: id as string, content, is_error: true });
-      repaired(`the call ${String(id)} has no result; one that says so is sent`);
-    }
-    message.blocks = [...results, ...others];
-  });
-}
-
-function orphanText(block: JsonObject): string {
-  const { content } = block;
-  const text = typeof content === 'string' ? content : JSON.stringify(content ?? '');
-  return `Result of the tool call ${String(block.tool_use_id)}:\n${text}`;
-}
-
-function openWithUser(messages: Message[], notes: Note[]): void {
-  if (messages[0]?.role === 'user') return;
-  messages.unshift({ role: 'user', blocks: [{ type: 'text', text: '.' }], results: 0 });
-  notes.push({
-    path: 'messages',
-    action: 'repaired',
-    why: 'a conversation must begin with a user message; one with a full stop is put in front',
-    weight: 'note',
-  });
-}
-
-/** A reply that is begun by the client must not end in white space. */
-function trimPrefill(messages: Message[], notes: Note[]): void {
-  const last = messages.at(-1);
-  const block = last?.role === 'assistant' ? last.blocks.at(-1) : undefined;
-  if (block?.type !== 'text' || typeof block.text !== 'string') return;
-  const text = block.text.trimEnd();
-  if (text === block.text) return;
-  last!.blocks[last!.blocks.length - 1] = { ...block, text };
-  notes.push({
-    path: 'messages',
-    action: 'repaired',
-    why: 'white space at the end of the last assistant message is cut',
-    weight: 'note',
-  });
 }
 
 /** One bare text as a plain string. */

@@ -1,18 +1,21 @@
 import type { JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import type { ProtocolId } from '../../turn/part.ts';
-import type { OutputFormat, TurnRequest } from '../../turn/request.ts';
+import type { TurnRequest } from '../../turn/request.ts';
 import type { EncodedRequest, EncodeTarget } from '../protocol.ts';
 import { allTools, wireTools } from '../repairs/tool-names.ts';
 import { cacheControl } from './cache.ts';
 import { conversation } from './conversation.ts';
-import { encodeForeignTools } from './foreign-tools.ts';
+import { encodeForeignChoice, encodeForeignTools } from './foreign-tools.ts';
 import { maxTokens, outputTokensDefault } from './limits.ts';
+import { closedSchema } from './output-schema.ts';
 import { chooseThinking } from './thinking.ts';
-import { encodeToolChoice } from './tools.ts';
 
 /** The longest tool name the API takes, in characters. */
 const nameCharsMax = 128;
+
+/** The longest `metadata.user_id`. */
+const userCharsMax = 512;
 
 /** Marks the API takes in one request. */
 const cacheMarksMax = 4;
@@ -32,20 +35,15 @@ export function encodeForeignRequest(request: TurnRequest, target: EncodeTarget)
   const body: JsonObject = { model: target.model, max_tokens: limit };
   if (system !== undefined) body.system = system;
   body.messages = messages;
-  if (tools.length > 0) {
-    body.tools = tools;
-    const single = request.parallelTools === false ? false : undefined;
-    const choice = encodeToolChoice(request.toolChoice, single, (name) => wire.wireName(name));
-    if (choice) body.tool_choice = choice;
-    if (request.toolChoice?.allowed) {
-      add(notes, 'tool_choice', 'dropped', 'the choice cannot be narrowed to some of the tools', 'degrade');
-    }
-  } else if (request.toolChoice && request.toolChoice.mode !== 'none' && request.toolChoice.mode !== 'auto') {
-    add(notes, 'tool_choice', 'dropped', 'there is no tool to choose', 'degrade');
+  if (tools.length > 0) body.tools = tools;
+  for (const name of wire.repeated) {
+    add(notes, `tools.${name}`, 'repaired', 'it is offered more than once and sent once', 'note');
   }
+  const choice = encodeForeignChoice(request, tools, wire.wireName, notes);
+  if (choice) body.tool_choice = choice;
   chooseThinking(body, request, target, asked !== undefined, notes);
   writeSampling(body, request, notes);
-  writeFormat(body, request.output?.format, notes);
+  writeFormat(body, request, notes);
   writeMeta(body, request, notes);
   if (request.cache?.mark) body.cache_control = cacheControl(request.cache.mark);
   if (request.delivery.stream) body.stream = true;
@@ -105,20 +103,38 @@ function writeSampling(body: JsonObject, { sampling }: TurnRequest, notes: Note[
   }
 }
 
-function writeFormat(body: JsonObject, format: OutputFormat | undefined, notes: Note[]): void {
-  if (format?.type === 'json') {
-    add(notes, 'response_format', 'dropped', 'JSON without a schema cannot be asked for', 'degrade');
-  } else if (format?.type === 'schema' && format.schema) {
-    body.output_config = { format: { type: 'json_schema', schema: format.schema } };
-    if (format.description !== undefined) {
-      add(notes, 'response_format.description', 'dropped', 'no counterpart', 'note');
-    }
+function writeFormat(body: JsonObject, { protocol, output }: TurnRequest, notes: Note[]): void {
+  const format = output?.format;
+  if (format === undefined || format.type === 'text') return;
+  const path = protocol === 'openai-responses' ? 'text.format' : 'response_format.json_schema';
+  if (format.type === 'json') {
+    add(notes, path.split('.json')[0]!, 'dropped', 'JSON without a schema cannot be asked for', 'degrade');
+    return;
+  }
+  if (format.schema === undefined) {
+    add(notes, path, 'dropped', 'a format without its schema cannot be asked for', 'degrade');
+    return;
+  }
+  const schema = closedSchema(format.schema);
+  body.output_config = { format: { type: 'json_schema', schema } };
+  if (schema !== format.schema) {
+    const why = 'its objects hold no members beyond those described';
+    add(notes, `${path}.schema`, 'repaired', why, 'degrade');
+  }
+  for (const member of ['name', 'description'] as const) {
+    if (format[member] !== undefined) add(notes, `${path}.${member}`, 'dropped', 'no counterpart', 'note');
+  }
+  if (format.strict === false) {
+    add(notes, `${path}.strict`, 'dropped', 'the schema is always enforced', 'note');
   }
 }
 
 function writeMeta(body: JsonObject, { meta }: TurnRequest, notes: Note[]): void {
   const user = meta.safetyId ?? meta.user;
-  if (user !== undefined) body.metadata = { user_id: user };
+  if (user !== undefined && user.length <= userCharsMax) body.metadata = { user_id: user };
+  else if (user !== undefined) {
+    add(notes, 'user', 'dropped', `a user id has ${userCharsMax} characters at most`, 'note');
+  }
   if (meta.safetyId !== undefined && meta.user !== undefined && meta.safetyId !== meta.user) {
     add(notes, 'user', 'dropped', 'safety_identifier stands for the user', 'note');
   }
@@ -169,13 +185,18 @@ function noteTheRest(request: TurnRequest, notes: Note[]): void {
   }
 }
 
+/** How long the API keeps what is marked. */
+const cacheTtls: ReadonlySet<unknown> = new Set(['5m', '1h']);
+
 /** Keeps the last marks: they lie deepest in the conversation and cover the earlier ones. */
 function capCacheMarks(body: JsonObject, notes: Note[]): void {
   const marked: JsonObject[] = [];
   const look = (value: unknown): void => {
     if (!Array.isArray(value)) return;
     for (const item of value as JsonObject[]) {
-      if (item.cache_control) marked.push(item);
+      const mark = item.cache_control as JsonObject | undefined;
+      if (mark) marked.push(item);
+      if (mark?.ttl !== undefined && !cacheTtls.has(mark.ttl)) item.cache_control = { type: 'ephemeral' };
       look(item.content);
     }
   };

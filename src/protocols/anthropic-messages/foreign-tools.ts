@@ -6,6 +6,7 @@ import { customSchema } from '../repairs/custom-input.ts';
 import { allTools, type WireTool } from '../repairs/tool-names.ts';
 import { cacheControl } from './cache.ts';
 import { protocolId } from './names.ts';
+import { encodeToolChoice } from './tools.ts';
 
 /**
  * Writes the tools of a request that came in another protocol: the client's own under their wire names, and
@@ -18,9 +19,15 @@ export function encodeForeignTools(
 ): JsonObject[] {
   const out = wired.map(({ tool, wireName }) => clientTool(tool, wireName, notes));
   for (const tool of allTools(request)) {
-    if (tool.family === 'function' || tool.family === 'custom' || tool.family === 'namespace') continue;
+    if (tool.family === 'function' || tool.family === 'custom') continue;
+    if (tool.family === 'namespace') {
+      if (tool.description) drop(notes, `tools.${tool.name}.description`, 'namespaces are flattened', 'note');
+      continue;
+    }
     const hosted = tool.family === 'web_search' ? webSearch(tool, notes) : undefined;
-    if (hosted) out.push(hosted);
+    if (hosted && out.some(({ name }) => name === hosted.name)) {
+      drop(notes, `tools.${tool.name}`, 'another tool has its name', 'degrade');
+    } else if (hosted) out.push(hosted);
     else {
       notes.push({
         path: `tools.${tool.name}`,
@@ -33,9 +40,39 @@ export function encodeForeignTools(
   return out;
 }
 
+/** Writes the choice of a tool among those that are offered. */
+export function encodeForeignChoice(
+  { toolChoice: choice, parallelTools }: TurnRequest,
+  tools: readonly JsonObject[],
+  wireName: (name: string) => string,
+  notes: Note[],
+): JsonObject | undefined {
+  const single = parallelTools === false ? false : undefined;
+  const lose = (why: string) => drop(notes, 'tool_choice', why, 'degrade');
+  if (tools.length === 0) {
+    if (choice && choice.mode !== 'none' && choice.mode !== 'auto') lose('there is no tool to choose');
+    return undefined;
+  }
+  if (choice?.allowed) lose('the choice cannot be narrowed to some of the tools');
+  else if (choice?.wire && choice.mode === 'auto') lose('this kind of choice cannot be made');
+  if (choice?.mode !== 'one') return encodeToolChoice(choice, single, wireName);
+  const hosted =
+    choice.family === 'web_search' ? tools.find(({ type }) => type === webSearchType) : undefined;
+  const name = hosted ? asString(hosted.name)! : wireName(choice.name ?? '');
+  if (tools.some((tool) => tool.name === name)) {
+    return encodeToolChoice({ mode: 'one', name }, single, (given) => given);
+  }
+  lose(`the tool ${choice.name ?? ''} is not among those that are offered`);
+  return encodeToolChoice(undefined, single, wireName);
+}
+
+function drop(notes: Note[], path: string, why: string, weight: Note['weight']): void {
+  notes.push({ path, action: 'dropped', why, weight });
+}
+
 function clientTool(tool: Tool, wireName: string, notes: Note[]): JsonObject {
   const note = (member: string, why: string, weight: Note['weight']) =>
-    notes.push({ path: `tools.${tool.name}.${member}`, action: 'dropped', why, weight });
+    drop(notes, `tools.${tool.name}.${member}`, why, weight);
   const out: JsonObject = { name: wireName };
   if (tool.description !== undefined) out.description = tool.description;
   out.input_schema = tool.family === 'custom' ? customSchema(tool) : objectSchema(tool, notes);
@@ -75,11 +112,13 @@ function objectSchema(tool: Tool, notes: Note[]): JsonObject {
   return out;
 }
 
+const webSearchType = 'web_search_20250305';
+
 /** `web_search` and its previews on Responses; filters and location have the same members on both sides. */
 function webSearch(tool: Tool, notes: Note[]): JsonObject | undefined {
   const wire = tool.wire?.value;
   if (wire === undefined) return undefined;
-  const out: JsonObject = { type: 'web_search_20250305', name: 'web_search' };
+  const out: JsonObject = { type: webSearchType, name: 'web_search' };
   const allowed = asObject(wire.filters)?.allowed_domains;
   if (Array.isArray(allowed) && allowed.length > 0) out.allowed_domains = allowed;
   const location = asObject(wire.user_location);
@@ -92,12 +131,7 @@ function webSearch(tool: Tool, notes: Note[]): JsonObject | undefined {
   }
   for (const key in wire) {
     if (key === 'type' || key === 'filters' || key === 'user_location' || wire[key] === null) continue;
-    notes.push({
-      path: `tools.${tool.name}.${key}`,
-      action: 'dropped',
-      why: 'no counterpart',
-      weight: 'note',
-    });
+    drop(notes, `tools.${tool.name}.${key}`, 'no counterpart', 'note');
   }
   return out;
 }

@@ -65,13 +65,17 @@ function mediaSource(part: MediaPart, writer: BlockWriter, innerBlocks: InnerBlo
   }
 }
 
+/** The registered name of a type that clients often misspell. */
+const properMime = (mime: string | undefined): string | undefined =>
+  mime?.toLowerCase() === 'image/jpg' ? 'image/jpeg' : mime || undefined;
+
 function bytesSource(
   part: MediaPart,
   data: string,
   mime: string | undefined,
   writer: BlockWriter,
 ): JsonObject | undefined {
-  const type = mime ?? (part.as === 'image' ? 'image/png' : 'application/pdf');
+  const type = properMime(mime) ?? (part.as === 'image' ? 'image/png' : 'application/pdf');
   if (writer.own || (part.as === 'image' ? images.has(type) : type === 'application/pdf')) {
     return { type: 'base64', media_type: type, data };
   }

@@ -19,8 +19,8 @@ const budgets: Readonly<Record<string, number>> = {
 
 /**
  * Sets `thinking` from an effort or a budget. It counts within `max_tokens`, which is raised where the client
- * named no limit; it is left out where the API refuses it: with a forced tool, and in a tool loop whose
- * assistant turn does not begin with a thinking block (its thinking stayed with another upstream or client).
+ * named no limit; it is left out where the API refuses it: with a forced tool, and in a turn that goes
+ * on but does not begin with a thinking block (its thinking stayed with another upstream or client).
  */
 export function chooseThinking(
   body: JsonObject,
@@ -49,7 +49,7 @@ export function chooseThinking(
     return;
   }
   if (loopLacksThinking(body.messages as JsonObject[])) {
-    note('dropped', 'the tool loop was begun without thinking that this upstream could take up');
+    note('dropped', 'the turn was begun without thinking that this upstream could take up');
     return;
   }
   budget = Math.max(budget, budgetTokensMin);
@@ -69,22 +69,28 @@ export function chooseThinking(
   body.thinking = { type: 'enabled', budget_tokens: budget };
 }
 
-/** Whether the messages end in tool results for an assistant turn that did not begin with thinking. */
+/**
+ * Whether the turn that the model is in the middle of, by tool results or by a reply that the client began, did
+ * not begin with thinking. Neighbouring messages of one role count as one, as the API joins them.
+ */
 function loopLacksThinking(messages: readonly JsonObject[]): boolean {
-  if (!isResults(messages.at(-1))) return false;
   let first: JsonObject | undefined;
+  let isAnswered = messages.at(-1)?.role === 'assistant';
   for (let i = messages.length - 1; i >= 0; i--) {
     const message = messages[i]!;
-    if (message.role === 'assistant') first = message;
-    else if (!isResults(message)) break;
+    if (message.role === 'assistant') {
+      if (!isAnswered) break;
+      first = message;
+      isAnswered = messages[i - 1]?.role === 'assistant';
+    } else {
+      isAnswered ||= holdsResults(message);
+    }
   }
-  const type = Array.isArray(first?.content) ? (first.content[0] as JsonObject | undefined)?.type : undefined;
+  if (first === undefined) return false;
+  const type = Array.isArray(first.content) ? (first.content[0] as JsonObject | undefined)?.type : undefined;
   return type !== 'thinking' && type !== 'redacted_thinking';
 }
 
-/** A user message that answers calls and says nothing of its own. */
-const isResults = (message: JsonObject | undefined): boolean =>
-  message?.role === 'user' &&
+const holdsResults = (message: JsonObject): boolean =>
   Array.isArray(message.content) &&
-  message.content.length > 0 &&
-  message.content.every((block) => (block as JsonObject).type === 'tool_result');
+  message.content.some((block) => (block as JsonObject).type === 'tool_result');

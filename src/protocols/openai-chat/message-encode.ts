@@ -1,14 +1,23 @@
 import type { Json, JsonObject } from '../../turn/json.ts';
-import type { MediaPart, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../turn/part.ts';
+import type {
+  MediaPart,
+  NativePart,
+  Part,
+  ReasoningPart,
+  ToolCallPart,
+  ToolResultPart,
+} from '../../turn/part.ts';
 import type { Turn, TurnRequest } from '../../turn/request.ts';
 import type { EncodeTarget } from '../protocol.ts';
+import { nativeText, nativeWeight } from '../foreign-members.ts';
 import { wrapInput } from '../repairs/custom-input.ts';
 import { sealFits } from '../seal.ts';
 import { callIdFor } from './call-id.ts';
+import { pairCalls } from './call-pairs.ts';
 import { encodeAnnotation } from './citations.ts';
 import { own, restore } from './fields.ts';
 import type { Losses } from './notes.ts';
-import { encodeMedia } from './parts.ts';
+import { encodeMedia, textFile } from './parts.ts';
 import { openOwnSeal } from './reasoning.ts';
 
 /** What the messages of one request are written with. */
@@ -55,7 +64,7 @@ export function encodeMessages(context: MessageContext): JsonObject[] {
     if (message) messages.push(message);
   });
   settle();
-  return messages;
+  return request.protocol === own ? messages : pairCalls(messages, context.losses);
 }
 
 function plainMessage(
@@ -123,7 +132,7 @@ function contentPart(context: MessageContext, part: Part, path: string, out: Jso
       return;
     case 'native':
       if (part.protocol === own) out.push(part.value);
-      else losses.add(path, 'dropped', `chat has no ${part.type} content`, 'refuse');
+      else nativePart(context, part, path, out);
       return;
     case 'tool_change':
       losses.add(path, 'emulated', 'tools that join later are offered from the start');
@@ -136,6 +145,15 @@ function contentPart(context: MessageContext, part: Part, path: string, out: Jso
       return;
     default:
       losses.add(path, 'dropped', `chat has no place for ${part.kind} here`, 'degrade');
+  }
+}
+
+function nativePart({ losses }: MessageContext, part: NativePart, path: string, out: JsonObject[]): void {
+  const text = nativeText(part);
+  if (text === undefined) losses.add(path, 'dropped', `chat has no ${part.type} content`, nativeWeight(part));
+  else {
+    losses.add(path, 'emulated', `a ${part.type} goes up as its text`);
+    out.push({ type: 'text', text });
   }
 }
 
@@ -153,6 +171,17 @@ function mediaPart(context: MessageContext, part: MediaPart, path: string, out: 
   }
   if (part.context !== undefined || part.citable) {
     losses.add(path, 'dropped', 'chat documents have no context and cannot be cited', 'degrade');
+  }
+  const text = request.protocol === own ? undefined : textFile(part);
+  if (text !== undefined) {
+    losses.add(path, 'emulated', 'a text file goes up as its text', 'degrade');
+    if (part.title !== undefined) out.push({ type: 'text', text: part.title });
+    out.push({ type: 'text', text });
+    return;
+  }
+  if (part.detail === 'original' && request.protocol !== own) {
+    losses.add(`${path}.detail`, 'clamped', 'the highest detail of an image is high', 'note');
+    part = { ...part, detail: 'high' };
   }
   const foreignFile = source.by === 'file' && !isOpenAi;
   const linkedFile = source.by === 'url' && part.as !== 'image' && request.protocol !== own;
@@ -260,6 +289,10 @@ function assistantMessage(context: MessageContext, turn: Turn, path: string): Js
   if (body !== undefined) message.content = body;
   else if (!said) {
     if (turn.parts.length > 0 || request.protocol !== own) return undefined;
+    message.content = '';
+  }
+  // Only calls and refusals may stand without content.
+  else if (calls.length === 0 && message.refusal === undefined && message.audio === undefined) {
     message.content = '';
   }
   if (annotations.length > 0) message.annotations = annotations;

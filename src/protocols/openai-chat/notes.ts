@@ -1,5 +1,6 @@
 import type { Note } from '../../turn/note.ts';
-import type { Extras, ProtocolId } from '../../turn/part.ts';
+import type { Extras } from '../../turn/part.ts';
+import { foreignMembers } from '../foreign-members.ts';
 import { own } from './fields.ts';
 
 /** Collects what could not be carried; the same loss is told once, with the path where it first happened. */
@@ -16,11 +17,8 @@ export class Losses {
 
   /** One note for each member that only another protocol reads. */
   foreign(extras: Extras | undefined, prefix = ''): void {
-    for (const protocol in extras) {
-      if (protocol === own) continue;
-      for (const key in extras[protocol as ProtocolId]) {
-        this.add(prefix + key, 'dropped', `${key} has no counterpart in chat`);
-      }
+    for (const key of foreignMembers(extras, own)) {
+      this.add(prefix + key, 'dropped', `${key} has no counterpart in chat`);
     }
   }
 }

@@ -132,7 +132,21 @@ export function encodeMedia(part: MediaPart): JsonObject | undefined {
   } else if (source.by === 'url') body.file_data = source.url;
   else return undefined;
   if (part.title !== undefined) body.filename = part.title;
+  // Inline files must be named; a client of this protocol would have named its own.
+  else if (source.by === 'bytes' && mime === 'application/pdf') body.filename = 'document.pdf';
   return restore({ type: 'file', file: body }, part.extras);
+}
+
+/** What an inline file of text says: only PDF goes up as a file. */
+export function textFile({ as, source, mime }: MediaPart): string | undefined {
+  if (as !== 'document' && as !== 'file') return undefined;
+  if (source.by !== 'bytes' || !/^text\/|json|xml|yaml/.test(mime ?? '')) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(source.data), (char) => char.charCodeAt(0));
+    return new TextDecoder().decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The format word of an audio type: `audio/mpeg` is `mp3`. */

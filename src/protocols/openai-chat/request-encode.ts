@@ -23,7 +23,13 @@ export function encodeRequest(request: TurnRequest, target: EncodeTarget): Encod
   };
 
   const tools: Json[] = wire.tools.map((entry) => encodeTool(entry, custom));
+  for (const name of wire.repeated) {
+    losses.add(`tools.${name}`, 'repaired', `the tool ${name} is offered more than once and sent once`);
+  }
   offered.forEach((tool, i) => {
+    if (tool.family === 'namespace' && tool.description) {
+      losses.add(`tools[${i}].description`, 'dropped', 'namespaces are flattened');
+    }
     if (tool.family !== 'namespace') losses.foreign(tool.extras, `tools[${i}].`);
     if (tool.defer) losses.add(`tools[${i}]`, 'dropped', 'chat loads every tool at once');
     if (tool.cache && tool.extras?.[own] === undefined) {

@@ -153,6 +153,9 @@ export function encodeToolChoice(
   if (!choice) return undefined;
   if (choice.wire?.protocol === own && !renamed) return choice.wire.value;
   const isOwn = request.protocol === own;
+  if (!isOwn && choice.wire && choice.mode === 'auto' && !choice.allowed) {
+    losses.add('tool_choice', 'dropped', 'this kind of choice cannot be made in chat', 'degrade');
+  }
   if (tools.length === 0 && !isOwn) {
     if (choice.mode !== 'auto' && choice.mode !== 'none') {
       losses.add('tool_choice', 'dropped', 'none of the tools can be offered', 'degrade');
@@ -175,6 +178,10 @@ export function encodeToolChoice(
       if (!target) continue;
       const type = custom && target.tool.family === 'custom' ? 'custom' : 'function';
       allowed.push({ type, [type]: { name: target.wireName } });
+    }
+    if (allowed.length === 0 && !isOwn) {
+      losses.add('tool_choice', 'dropped', 'none of the allowed tools can be offered', 'degrade');
+      return undefined;
     }
     return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: allowed } };
   }

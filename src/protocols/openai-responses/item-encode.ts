@@ -2,6 +2,8 @@ import type { Json, JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import type { Part, ToolCallPart, ToolOutput, ToolResultPart } from '../../turn/part.ts';
 import type { Turn } from '../../turn/request.ts';
+import { foreignMembers, nativeText } from '../foreign-members.ts';
+import { upstreamCallId } from '../repairs/call-ids.ts';
 import { sealFits } from '../seal.ts';
 import { encodeContent, isMessageContent } from './content.ts';
 import { contentExtras, isFused, itemExtras, own } from './wire.ts';
@@ -23,7 +25,7 @@ export function turnItems(turn: Turn, target: ItemTarget, items: JsonObject[]): 
   const reply = turn.role === 'assistant';
   let message: { index: number | undefined; item: JsonObject; content: Json[] } | undefined;
 
-  for (const part of turn.parts) {
+  for (const part of target.fromOwn ? turn.parts : turn.parts.flatMap((each) => opened(each, target))) {
     noteForeign(part, target);
     if (!isMessageContent(part)) {
       message = undefined;
@@ -33,9 +35,10 @@ export function turnItems(turn: Turn, target: ItemTarget, items: JsonObject[]): 
     }
     const content = messageContent(part, reply, target);
     if (content === undefined) continue;
-    if (reply && !target.fromOwn && part.kind === 'text') {
+    if (reply && !target.fromOwn && (part.kind === 'text' || part.kind === 'refusal')) {
       // An assistant's content list needs the item's id; text alone does not.
-      if (part.citations !== undefined) dropped('citations', 'history is plain text here', 'note', target);
+      if (part.kind === 'text' && part.citations !== undefined)
+        dropped('citations', 'history is plain text here', 'note', target);
       items.push({ type: 'message', role: 'assistant', content: part.text });
       message = undefined;
       continue;
@@ -50,6 +53,38 @@ export function turnItems(turn: Turn, target: ItemTarget, items: JsonObject[]): 
     message.item.content = message.content;
     items.push(message.item);
   }
+}
+
+/**
+ * What a document or search result is made of, where it is made of parts: there is no such content here. What is
+ * said about a document beside its bytes stays behind.
+ */
+function opened(part: Part, target: ItemTarget): Part[] {
+  if (part.kind === 'native') {
+    const text = nativeText(part);
+    if (text === undefined) return [part];
+    target.note({
+      path: part.type,
+      action: 'emulated',
+      why: `a ${part.type} goes up as its text`,
+      weight: 'note',
+    });
+    return [{ kind: 'text', text }];
+  }
+  if (part.kind !== 'media') return [part];
+  if (part.citable) dropped('citations', 'documents cannot be cited here', 'degrade', target);
+  const { source, title, context } = part;
+  const head = [title, context].filter((text) => text !== undefined);
+  if (source.by !== 'parts') {
+    if (context !== undefined) dropped('context', 'documents have no context here', 'degrade', target);
+    return [part];
+  }
+  const why = `a ${part.as} made of parts goes up as those parts`;
+  target.note({ path: part.as, action: 'emulated', why, weight: 'degrade' });
+  return [
+    ...head.map((text): Part => ({ kind: 'text', text })),
+    ...source.parts.flatMap((inner) => opened(inner, target)),
+  ];
 }
 
 function messageContent(part: Part, reply: boolean, target: ItemTarget): JsonObject | undefined {
@@ -87,7 +122,7 @@ function itemOf(part: Part, target: ItemTarget): JsonObject | undefined {
     case 'reasoning':
       return reasoningItem(part, target);
     case 'tool_call':
-      if (part.by === 'client') return callItem(part, target.wireName(part.name));
+      if (part.by === 'client') return callItem(part, target);
       break;
     case 'tool_result':
       if (part.by === 'client') return resultItem(part, target);
@@ -142,13 +177,16 @@ function reasoningItem(
   return { ...item, ...itemExtras(part) };
 }
 
+/** Call ids have 1 to 64 characters; replies never repeat those of the history, so no way back is needed. */
+const callIdFor = (id: string, target: ItemTarget): string => (target.fromOwn ? id : upstreamCallId(id));
+
 /** A `function_call` or `custom_tool_call` item. */
-function callItem(part: ToolCallPart, name: string): JsonObject {
+function callItem(part: ToolCallPart, target: ItemTarget): JsonObject {
   const custom = part.family === 'custom' || part.inputAs === 'text';
   const item: JsonObject = { type: custom ? 'custom_tool_call' : 'function_call' };
   if (part.item?.id !== undefined) item.id = part.item.id;
-  item.call_id = part.callId;
-  item.name = name;
+  item.call_id = callIdFor(part.callId, target);
+  item.name = target.wireName(part.name);
   if (part.namespace !== undefined) item.namespace = part.namespace;
   if (custom) item.input = part.input;
   else item.arguments = part.input === '' ? '{}' : part.input;
@@ -160,7 +198,7 @@ function resultItem(part: ToolResultPart, target: ItemTarget): JsonObject {
   const custom = part.family === 'custom' || target.customCalls.has(part.callId);
   const item: JsonObject = { type: custom ? 'custom_tool_call_output' : 'function_call_output' };
   if (part.item?.id !== undefined) item.id = part.item.id;
-  item.call_id = part.callId;
+  item.call_id = callIdFor(part.callId, target);
   item.output = outputOf(part.output, target);
   if (part.item?.status !== undefined) item.status = part.item.status;
   if (part.outcome === 'error') {
@@ -180,7 +218,7 @@ function outputOf(output: ToolOutput, target: ItemTarget): Json {
   const only = output.parts[0];
   if (!target.fromOwn && output.parts.length === 1 && only?.kind === 'text') return only.text;
   const content: Json[] = [];
-  for (const part of output.parts) {
+  for (const part of target.fromOwn ? output.parts : output.parts.flatMap((each) => opened(each, target))) {
     noteForeign(part, target);
     const entry = messageContent(part, false, target);
     if (entry !== undefined) content.push(entry);
@@ -201,12 +239,8 @@ function noteForeign(part: Part, target: ItemTarget): void {
   if (part.seal !== undefined && part.kind !== 'reasoning' && part.kind !== 'compaction') {
     dropped(`${part.kind}.seal`, 'the Responses protocol has no place for it', 'note', target);
   }
-  if (part.extras === undefined) return;
-  for (const protocol in part.extras) {
-    if (protocol === own) continue;
-    for (const key in part.extras[protocol as keyof typeof part.extras]) {
-      dropped(`${part.kind}.${key}`, 'the Responses protocol has no such member', 'note', target);
-    }
+  for (const key of foreignMembers(part.extras, own)) {
+    dropped(`${part.kind}.${key}`, 'the Responses protocol has no such member', 'note', target);
   }
 }
 

@@ -3,8 +3,10 @@ import type { Note } from '../../turn/note.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { Output, Reasoning, TurnRequest } from '../../turn/request.ts';
 import type { EncodedRequest, EncodeTarget, ToolNames } from '../protocol.ts';
+import { foreignMembers } from '../foreign-members.ts';
 import { allTools, wireTools } from '../repairs/tool-names.ts';
 import { sealFits } from '../seal.ts';
+import { pairCalls } from './call-pairs.ts';
 import { turnItems, type ItemTarget } from './item-encode.ts';
 import { logprobsWish } from './request-decode.ts';
 import { encodeTool, encodeToolChoice } from './tools.ts';
@@ -25,7 +27,7 @@ export function encodeRequest(request: TurnRequest, target: EncodeTarget): Encod
   const notes: Note[] = [];
   const seen = new Set<string>();
   const note = (entry: Note) => {
-    const key = `${entry.action} ${entry.path}`;
+    const key = `${entry.action} ${entry.path} ${entry.action === 'repaired' ? entry.why : ''}`;
     if (seen.has(key)) return;
     seen.add(key);
     notes.push(entry);
@@ -89,9 +91,17 @@ function inputOf(request: TurnRequest, target: Omit<ItemTarget, 'customCalls'>):
   for (const turn of request.turns) {
     if (turn.name !== undefined)
       dropped(target.note, 'name', 'messages have no name in the Responses protocol', 'degrade');
+    for (const key of foreignMembers(turn.extras, own)) {
+      dropped(
+        target.note,
+        `messages.${key}`,
+        'messages have no such member in the Responses protocol',
+        'note',
+      );
+    }
     turnItems(turn, { ...target, customCalls }, items);
   }
-  return items;
+  return target.fromOwn ? items : pairCalls(items, target.note);
 }
 
 function toolsInto(
@@ -103,21 +113,26 @@ function toolsInto(
   note: Noter,
 ): void {
   const tools: Json[] = [];
+  const names = new Set<string>();
   for (const tool of offered) {
     const isOwnTool = tool.family === 'function' || tool.family === 'custom';
+    if (!fromOwn && isOwnTool && names.has(tool.name)) {
+      const why = `the tool ${tool.name} is offered more than once and sent once`;
+      note({ path: `tools.${tool.name}`, action: 'repaired', why, weight: 'note' });
+      continue;
+    }
+    names.add(tool.name);
     const written = encodeTool(tool, isOwnTool ? wireName(tool.name) : tool.name, fromOwn, note);
     if (written !== undefined) tools.push(written);
     if (tool.cache !== undefined) dropped(note, 'cache_control', 'prompts are cached by themselves', 'note');
-    for (const protocol in tool.extras) {
-      if (protocol === own) continue;
-      for (const key in tool.extras[protocol as keyof typeof tool.extras]) {
-        dropped(note, `tools.${key}`, 'tools have no such member in the Responses protocol', 'note');
-      }
+    for (const key of foreignMembers(tool.extras, own)) {
+      dropped(note, `tools.${key}`, 'tools have no such member in the Responses protocol', 'note');
     }
   }
   if (tools.length > 0 || (fromOwn && offered.length > 0)) body.tools = tools;
   if (request.toolChoice !== undefined && (fromOwn || tools.length > 0)) {
-    body.tool_choice = encodeToolChoice(request.toolChoice, offered, wireName);
+    const choice = encodeToolChoice(request.toolChoice, fromOwn ? undefined : offered, wireName, note);
+    if (choice !== undefined) body.tool_choice = choice;
   }
   if (request.parallelTools !== undefined && (fromOwn || tools.length > 0)) {
     body.parallel_tool_calls = request.parallelTools;
@@ -141,7 +156,7 @@ function settingsInto(body: JsonObject, request: TurnRequest, fromOwn: boolean, 
     body.max_output_tokens = small ? outputTokensMin : request.outputTokensMax;
     if (small) {
       note({
-        path: 'max_tokens',
+        path: request.protocol === 'openai-chat' ? 'max_completion_tokens' : 'max_tokens',
         action: 'clamped',
         why: `the Responses protocol takes no output limit below ${outputTokensMin}`,
         weight: 'note',
@@ -157,7 +172,7 @@ function settingsInto(body: JsonObject, request: TurnRequest, fromOwn: boolean, 
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
     dropped(note, path, `the Responses protocol has no ${path}`, 'degrade');
   }
-  if (sampling.choices !== undefined && sampling.choices > 1) {
+  if (sampling.choices !== undefined && sampling.choices !== 1) {
     dropped(note, 'n', 'the Responses protocol gives one reply', 'degrade');
   }
   if (meta.tier !== undefined) body.service_tier = meta.tier === 'standard_only' ? 'default' : meta.tier;
@@ -190,6 +205,9 @@ function reasoningOf(
   if (reasoning === undefined) return undefined;
   const out: JsonObject = {};
   const effort = reasoning.effort ?? effortOf(reasoning.budgetTokens, note);
+  if (reasoning.effort !== undefined && reasoning.budgetTokens !== undefined) {
+    dropped(note, 'thinking.budget_tokens', 'the effort beside it is sent', 'note');
+  }
   if (effort !== undefined) out.effort = effort;
   else if (reasoning.mode === 'off') {
     // Which models take `none` is theirs to say; their default is left alone.
@@ -203,12 +221,9 @@ function reasoningOf(
   }
   const show = fromOwn ? reasoning.show : summaryOf(reasoning);
   if (show !== undefined) out.summary = show;
-  const extras = reasoning.extras;
-  for (const protocol in extras) {
-    if (protocol === own) continue;
-    for (const key in extras[protocol as keyof typeof extras]) {
-      dropped(note, `reasoning.${key}`, 'reasoning has no such member in the Responses protocol', 'note');
-    }
+  const { extras } = reasoning;
+  for (const key of foreignMembers(extras, own)) {
+    dropped(note, `reasoning.${key}`, 'reasoning has no such member in the Responses protocol', 'note');
   }
   return { ...out, ...extras?.[own] };
 }
@@ -259,11 +274,8 @@ function textOf(output: Output | undefined, note: Noter): JsonObject | undefined
   if (output.modalities?.some((modality) => modality !== 'text')) {
     dropped(note, 'modalities', 'replies are text in the Responses protocol', 'degrade');
   }
-  for (const protocol in output.extras) {
-    if (protocol === own) continue;
-    for (const key in output.extras[protocol as keyof typeof output.extras]) {
-      dropped(note, key, `the Responses protocol has no ${key}`, 'degrade');
-    }
+  for (const key of foreignMembers(output.extras, own)) {
+    dropped(note, key, `the Responses protocol has no ${key}`, 'degrade');
   }
   return Object.keys(text).length === 0 ? undefined : text;
 }
@@ -302,11 +314,8 @@ function wantsSeals(request: TurnRequest, issuer: string): boolean {
 }
 
 function noteExtras(request: TurnRequest, note: Noter): void {
-  for (const protocol in request.extras) {
-    if (protocol === own) continue;
-    for (const key in request.extras[protocol as keyof typeof request.extras]) {
-      dropped(note, key, `the Responses protocol has no ${key}`, 'note');
-    }
+  for (const key of foreignMembers(request.extras, own)) {
+    dropped(note, key, `the Responses protocol has no ${key}`, 'note');
   }
 }
 

@@ -22,7 +22,7 @@ export function echoOf(context: SurfaceContext): JsonObject {
     safety_identifier: body.safety_identifier ?? null,
     store: body.store ?? true,
     temperature: body.temperature ?? 1,
-    text: { format: { type: 'text' }, ...withoutNulls(asObject(body.text)) },
+    text: echoText(withoutNulls(asObject(body.text))),
     tool_choice: body.tool_choice ?? 'auto',
     tools: asArray(body.tools).filter(isObject).map(echoTool),
     top_logprobs: body.top_logprobs ?? 0,
@@ -110,6 +110,15 @@ function echoTool(tool: JsonObject): JsonObject {
     description: tool.description ?? null,
     parameters: tool.parameters ?? null,
     strict: tool.strict ?? null,
+  };
+}
+
+function echoText(text: JsonObject): JsonObject {
+  const format = asObject(text.format);
+  if (format?.type !== 'json_schema') return { format: { type: 'text' }, ...text };
+  return {
+    ...text,
+    format: { ...format, description: format.description ?? null, strict: format.strict ?? false },
   };
 }
 

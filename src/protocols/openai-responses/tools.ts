@@ -124,24 +124,39 @@ export function decodeToolChoice(value: Json): ToolChoice | undefined {
   }
 }
 
-/** Writes `tool_choice`; `wireName` gives the names that the tools have on the wire. */
+/**
+ * Writes `tool_choice`; `wireName` gives the names that the tools have on the wire. `offered` are the tools of a
+ * request that came in another protocol: its choice goes up when it is among them, else there is none and a note.
+ */
 export function encodeToolChoice(
   choice: ToolChoice,
-  tools: readonly Tool[],
+  offered: readonly Tool[] | undefined,
   wireName: (name: string) => string,
-): Json {
+  note: (note: Note) => void,
+): Json | undefined {
   if (choice.wire?.protocol === own) return choice.wire.value;
-  const typeOf = (name: string) =>
-    tools.some((tool) => tool.name === name && tool.family === 'custom') ? 'custom' : 'function';
+  const find = (name: string | undefined) => offered?.find((tool) => tool.name === name);
+  const written = (name: string, family: Tool['family'] | undefined): JsonObject =>
+    family === 'web_search'
+      ? { type: 'web_search' }
+      : { type: family === 'custom' ? 'custom' : 'function', name: wireName(name) };
+  const lose = (why: string): undefined => {
+    note({ path: 'tool_choice', action: 'dropped', why, weight: 'degrade' });
+  };
   if (choice.allowed !== undefined) {
-    const allowed = choice.allowed.map((name) => ({ type: typeOf(name), name: wireName(name) }));
-    return { type: 'allowed_tools', mode: choice.mode === 'required' ? 'required' : 'auto', tools: allowed };
+    const tools = choice.allowed.flatMap((name) => {
+      const tool = find(name);
+      return tool || !offered ? [written(name, tool?.family)] : [];
+    });
+    if (tools.length === 0) return lose('none of the allowed tools can be offered');
+    return { type: 'allowed_tools', mode: choice.mode === 'required' ? 'required' : 'auto', tools };
   }
-  if (choice.mode !== 'one' || choice.name === undefined)
-    return choice.mode === 'one' ? 'required' : choice.mode;
-  if (choice.family === 'web_search') return { type: 'web_search' };
-  const type = choice.family === 'custom' ? 'custom' : typeOf(choice.name);
-  return { type, name: wireName(choice.name) };
+  if (choice.wire && choice.mode === 'auto') return lose('this kind of choice cannot be made');
+  if (choice.mode !== 'one') return choice.mode;
+  if (choice.name === undefined) return 'required';
+  const tool = find(choice.name);
+  if (offered && !tool) return lose(`the tool ${choice.name} is not among those that are offered`);
+  return written(choice.name, tool?.family ?? choice.family);
 }
 
 const functionMembers = new Set(['type', 'name', 'description', 'parameters', 'strict', 'defer_loading']);

@@ -17,19 +17,33 @@ export interface ToolRules {
   readonly custom: boolean;
 }
 
+/** The client's tools by their wire names. */
+export interface WireTools {
+  readonly tools: WireTool[];
+  readonly names: ToolNames | undefined;
+  /** Names that were offered more than once; the first definition is in `tools`. */
+  readonly repeated: readonly string[];
+  wireName(name: string, namespace?: string): string;
+}
+
 /**
  * The client's own tools under names that the upstream takes, and the way back. Namespaces are flattened to
- * `namespace__name`; a long or illegal name gets a hash of the whole, so that two never fall together. The
+ * `namespace__name`; a long or illegal name gets a hash of the whole, so that two never fall together. A tool
+ * that is offered again, as one that was searched for twice, goes up once: upstreams refuse a repeated name. The
  * result depends on the request alone, so a conversation's turns agree.
  */
-export function wireTools(
-  tools: readonly Tool[],
-  rules: ToolRules,
-): { tools: WireTool[]; names: ToolNames | undefined; wireName(name: string, namespace?: string): string } {
+export function wireTools(tools: readonly Tool[], rules: ToolRules): WireTools {
   const flat: WireTool[] = [];
+  const offered = new Set<string>();
+  const repeated = new Set<string>();
   const names = new Map<string, { name: string; namespace?: string; custom?: boolean }>();
   const add = (tool: Tool, namespace?: string) => {
     const wireName = legalToolName(tool.name, namespace, rules.nameCharsMax);
+    if (offered.has(wireName)) {
+      repeated.add(tool.name);
+      return;
+    }
+    offered.add(wireName);
     flat.push({ wireName, tool, namespace });
     const custom = tool.family === 'custom' && !rules.custom;
     if (wireName !== tool.name || namespace !== undefined || custom) {
@@ -43,6 +57,7 @@ export function wireTools(
   return {
     tools: flat,
     names: names.size > 0 ? names : undefined,
+    repeated: [...repeated],
     wireName: (name, namespace) => legalToolName(name, namespace, rules.nameCharsMax),
   };
 }

@@ -534,7 +534,7 @@ describe('writing a request of another protocol', () => {
         'logit_bias',
         'logprobs',
         'n',
-        'response_format',
+        'text.format',
         'verbosity',
         'prompt_cache_key',
         'service_tier',
@@ -544,7 +544,7 @@ describe('writing a request of another protocol', () => {
         'tools.mcp',
       ]),
     );
-    expect(notes.find((note) => note.path === 'tools.mcp')?.weight).toBe('refuse');
+    expect(notes.find((note) => note.path === 'tools.mcp')?.weight).toBe('degrade');
   });
 
   test('web search is carried over with its filters and place', () => {

@@ -317,8 +317,18 @@ describe('writing for an upstream', () => {
   });
 
   test('results come first, their pictures after the last of them, then what the user said', () => {
+    const call = (callId: string): Part => ({
+      kind: 'tool_call',
+      callId,
+      family: 'function',
+      name: 'look',
+      input: '{}',
+      inputAs: 'json',
+      by: 'client',
+    });
     const request = foreign({
       turns: [
+        { role: 'assistant', parts: [call('a'), call('b')] },
         {
           role: 'user',
           parts: [
@@ -349,13 +359,13 @@ describe('writing for an upstream', () => {
         },
       ],
     });
-    expect(messagesOf(request)).toEqual([
+    expect(messagesOf(request).slice(1)).toEqual([
       { role: 'tool', tool_call_id: 'a', content: 'see' },
       { role: 'tool', tool_call_id: 'b', content: '{"x":1}' },
       { role: 'user', content: [{ type: 'image_url', image_url: { url: image } }] },
       { role: 'user', content: 'and?' },
     ]);
-    expect(paths(request)).toEqual(['repaired messages[0] note', 'dropped messages[0] degrade']);
+    expect(paths(request)).toEqual(['repaired messages[1] note', 'dropped messages[1] degrade']);
   });
 
   test('a free-text tool goes up as a function where no other kind exists, and so do its calls', () => {
@@ -433,7 +443,7 @@ describe('writing for an upstream', () => {
       'dropped previous_response_id refuse',
       'dropped reasoning.summary note',
       'dropped tool_choice degrade',
-      'dropped tools[0] refuse',
+      'dropped tools[0] degrade',
       'dropped top_k degrade',
       'dropped user note',
       'emulated thinking.budget_tokens degrade',

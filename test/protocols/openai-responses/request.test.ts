@@ -345,9 +345,18 @@ describe('writing a request of another protocol for a Responses upstream', () =>
       tools: [{ family: 'computer', name: 'computer', wire: { protocol: 'anthropic-messages', value: {} } }],
     });
     expect(paths.toSorted()).toEqual(
-      ['tools.computer', 'max_tokens', 'top_k', 'seed', 'stop', 'n', 'user', 'container'].toSorted(),
+      [
+        'tools.computer',
+        'max_completion_tokens',
+        'top_k',
+        'seed',
+        'stop',
+        'n',
+        'user',
+        'container',
+      ].toSorted(),
     );
-    expect(notes.find((note) => note.path === 'tools.computer')?.weight).toBe('refuse');
+    expect(notes.find((note) => note.path === 'tools.computer')?.weight).toBe('degrade');
     expect(body).toMatchObject({
       temperature: 1,
       max_output_tokens: 16,
