@@ -36,6 +36,8 @@ export interface Inbound {
   readonly client: AbortSignal;
   /** Only this provider may serve it. */
   readonly only: string | undefined;
+  /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
+  readonly leaveOut: (request: TurnRequest) => Note[];
   readonly record: TurnRecord;
 }
 
@@ -91,7 +93,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
         notes: [],
         names: undefined,
       }
-    : translate(upstream, context().request, route, provider);
+    : translate(upstream, context().request, route, provider, inbound.leaveOut);
   refuseLosses(encoded.notes, deps.strict);
   record.notes = encoded.notes;
 
@@ -209,13 +211,15 @@ function translate(
   request: TurnRequest,
   route: Route,
   provider: Provider,
+  leaveOut: Inbound['leaveOut'],
 ): { body: string; notes: readonly Note[]; names: EncodedRequest['names'] } {
+  const left = leaveOut(request);
   const encoded = upstream.encodeRequest(request, {
     model: route.model,
     issuer: provider.name,
     abilities: provider.abilities(upstream.id, route.model),
   });
-  return { body: JSON.stringify(encoded.body), notes: encoded.notes, names: encoded.names };
+  return { body: JSON.stringify(encoded.body), notes: [...left, ...encoded.notes], names: encoded.names };
 }
 
 function surfaceContext(

@@ -5,6 +5,7 @@ import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
 import { readBody } from './body.ts';
+import { leaveOutClientMarks } from './client-habits.ts';
 import { refusedOrigin } from './guard.ts';
 import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts';
 import { requestId } from './request-id.ts';
@@ -92,6 +93,7 @@ function turn(
     },
     client: request.signal,
     only: route.only,
+    leaveOut: leaveOutClientMarks,
     record: startRecord({
       requestId: id,
       surface: route.surface.id,

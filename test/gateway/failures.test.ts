@@ -289,6 +289,24 @@ describe('what a request makes no sense without', () => {
   });
 });
 
+test('a billing mark of Claude Code goes to its own vendor only', async () => {
+  const system = [
+    { type: 'text', text: 'x-anthropic-billing-header: cc_version=2.1; cc_entrypoint=sdk-cli;' },
+    { type: 'text', text: 'Be brief.' },
+  ];
+  for (const model of ['chat/m', 'messages/m'] as const) {
+    bench.upstream.enqueue({
+      kind: 'stream',
+      blocks: hello[model === 'chat/m' ? 'chat' : 'messages'].blocks,
+    });
+    await (await ask(bench, 'messages', { model, stream: true, system })).text();
+  }
+  const [foreign, own] = bench.upstream.requests.map(({ text }) => text);
+  expect(foreign).not.toContain('billing');
+  expect(foreign).toContain('Be brief.');
+  expect(own).toContain('billing');
+});
+
 describe('no connection', () => {
   const away = startBench({
     providers: [
