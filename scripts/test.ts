@@ -26,7 +26,7 @@ async function run(name: string, command: string[]): Promise<{ ok: boolean; outp
 const checks = [
   await run('format', [process.execPath, 'fmt', '--no-script', '--check']),
   await run('lint', [tool('oxlint'), '--deny-warnings']),
-  await run('types', [process.execPath, 'check', '--no-script']),
+  await run('types', [tool('tsc'), '--noEmit']),
 ];
 const tests = await run('tests', [process.execPath, 'test', ...process.argv.slice(2)]);
 
