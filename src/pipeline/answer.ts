@@ -1,6 +1,5 @@
-import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import type { Protocol } from '../protocols/protocol.ts';
 import type { Sight } from '../protocols/tap.ts';
-import type { Provider } from '../providers/provider.ts';
 import type { Outcome, TurnRecord } from '../telemetry/record.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
@@ -13,25 +12,7 @@ import { cutFailure, strangeFailure } from './network-failure.ts';
 import { relay, type LaneStream } from './relay.ts';
 import { errorHeaders, replyHeaders } from './reply-headers.ts';
 import { foldEvents, foldStream, see, translatedStream } from './translated-lane.ts';
-import type { Inbound, PipelineDeps } from './turn.ts';
-
-/** A turn whose upstream has answered with headers. */
-export interface Exchange {
-  readonly deps: PipelineDeps;
-  readonly inbound: Inbound;
-  readonly provider: Provider;
-  readonly upstream: Protocol;
-  readonly native: boolean;
-  /** The client asked for a stream. */
-  readonly stream: boolean;
-  /** The stream states its usage because the gateway asked: the client does not get to see it. */
-  readonly hideUsage: boolean;
-  readonly source: DecodeSource;
-  /** The client's request, decoded when it is needed. */
-  readonly context: () => SurfaceContext;
-  readonly abort: AbortController;
-  readonly response: Response;
-}
+import type { Exchange, PipelineDeps } from './exchange.ts';
 
 /** Error bodies are read up to here; what real upstreams send is a few KiB. */
 const errorBytesMax = 256 * 1024;

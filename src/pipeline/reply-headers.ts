@@ -1,6 +1,6 @@
 import type { Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
-import type { Exchange } from './answer.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Upstream headers that clients act on; everything else an upstream says stays inside. */
 const passed: ReadonlySet<string> = new Set([

@@ -10,47 +10,17 @@ import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/prot
 import type { UsageOption } from '../protocols/tap.ts';
 import type { Call, Provider } from '../providers/provider.ts';
 import type { Catalog, Route } from '../routing/catalog.ts';
-import type { Recorder, TurnRecord } from '../telemetry/record.ts';
+import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, refuse, type Failure } from '../turn/failure.ts';
 import { isObject, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
-import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import { answer, failureReply, finishRecord } from './answer.ts';
+import type { Inbound, PipelineDeps } from './exchange.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
-import { patiently, type IdleWatch } from './idle-watch.ts';
+import { patiently } from './idle-watch.ts';
 
 const text = new TextDecoder();
-
-/** A turn as the server hands it over. */
-export interface Inbound {
-  readonly requestId: string;
-  readonly surface: Protocol;
-  /** The client's headers. */
-  readonly headers: Headers;
-  /** The query string with its `?`, or an empty one. */
-  readonly search: string;
-  /** Reads and decompresses the body; throws a failure when it is too large. */
-  readonly body: () => Promise<Uint8Array>;
-  /** Aborts when the client leaves. */
-  readonly client: AbortSignal;
-  /** Only this provider may serve it. */
-  readonly only: string | undefined;
-  /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
-  readonly leaveOut: (request: TurnRequest) => Note[];
-  readonly record: TurnRecord;
-}
-
-export interface PipelineDeps {
-  readonly catalog: Catalog;
-  readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
-  readonly recorder: Recorder;
-  readonly watch: IdleWatch;
-  /** How long an upstream may take to answer at all; no limit of its own when absent. */
-  readonly firstByteMs?: number;
-  readonly nowMs: () => number;
-  readonly strict: boolean;
-}
 
 /**
  * Carries one turn from the client's bytes to the reply. Every end is recorded exactly once; whatever goes wrong

@@ -1,5 +1,6 @@
 import { Hono, type Context } from 'hono';
-import { serveTurn, type PipelineDeps } from '../pipeline/turn.ts';
+import type { PipelineDeps } from '../pipeline/exchange.ts';
+import { serveTurn } from '../pipeline/turn.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';

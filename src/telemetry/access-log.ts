@@ -1,11 +1,10 @@
 import { jsonLines } from './json-line.ts';
+import type { LogLevel } from './level.ts';
 import { lineWriter, type WriteText } from './line-writer.ts';
 import { prettyEvent, prettyRecord } from './pretty.ts';
 import type { Recorder, TurnRecord } from './record.ts';
 import type { Redactor } from './redact.ts';
 import { requestFields, type FieldValue } from './request-fields.ts';
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** What an event may carry beside its name. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -1,5 +1,5 @@
 import { escapeControls } from './escape.ts';
-import type { LogLevel } from './access-log.ts';
+import type { LogLevel } from './level.ts';
 
 /** Lines for people stay short; the JSON log has the rest. */
 const notesShownMax = 3;

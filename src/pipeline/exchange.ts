@@ -1,0 +1,56 @@
+import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import type { Provider } from '../providers/provider.ts';
+import type { Catalog } from '../routing/catalog.ts';
+import type { Recorder, TurnRecord } from '../telemetry/record.ts';
+import type { Note } from '../turn/note.ts';
+import type { ProtocolId } from '../turn/part.ts';
+import type { TurnRequest } from '../turn/request.ts';
+import type { IdleWatch } from './idle-watch.ts';
+
+/** A turn as the server hands it over. */
+export interface Inbound {
+  readonly requestId: string;
+  readonly surface: Protocol;
+  /** The client's headers. */
+  readonly headers: Headers;
+  /** The query string with its `?`, or an empty one. */
+  readonly search: string;
+  /** Reads and decompresses the body; throws a failure when it is too large. */
+  readonly body: () => Promise<Uint8Array>;
+  /** Aborts when the client leaves. */
+  readonly client: AbortSignal;
+  /** Only this provider may serve it. */
+  readonly only: string | undefined;
+  /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
+  readonly leaveOut: (request: TurnRequest) => Note[];
+  readonly record: TurnRecord;
+}
+
+export interface PipelineDeps {
+  readonly catalog: Catalog;
+  readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
+  readonly recorder: Recorder;
+  readonly watch: IdleWatch;
+  /** How long an upstream may take to answer at all; no limit of its own when absent. */
+  readonly firstByteMs?: number;
+  readonly nowMs: () => number;
+  readonly strict: boolean;
+}
+
+/** A turn whose upstream has answered with headers. */
+export interface Exchange {
+  readonly deps: PipelineDeps;
+  readonly inbound: Inbound;
+  readonly provider: Provider;
+  readonly upstream: Protocol;
+  readonly native: boolean;
+  /** The client asked for a stream. */
+  readonly stream: boolean;
+  /** The stream states its usage because the gateway asked: the client does not get to see it. */
+  readonly hideUsage: boolean;
+  readonly source: DecodeSource;
+  /** The client's request, decoded when it is needed. */
+  readonly context: () => SurfaceContext;
+  readonly abort: AbortController;
+  readonly response: Response;
+}
