@@ -40,13 +40,8 @@ export async function answer(exchange: Exchange): Promise<Response> {
 }
 
 /** Reads from the upstream: its silence is a timeout, its breaking off a cut. */
-async function reading<T>({ deps, abort, inbound }: Exchange, work: () => Promise<T>): Promise<T> {
-  try {
-    return await patiently(deps.watch, abort, inbound.record, work);
-  } catch (error) {
-    throw error instanceof FailureError ? error : new FailureError(cutFailure(error));
-  }
-}
+const reading = <T>({ deps, abort, inbound }: Exchange, work: () => Promise<T>): Promise<T> =>
+  patiently(deps.watch, abort, inbound.record, work, cutFailure);
 
 /** Streams on, in the native or the translated lane. */
 function streamAnswer(exchange: Exchange, source: ByteSource): Response {

@@ -1,5 +1,5 @@
 import type { TurnRecord } from '../telemetry/record.ts';
-import { FailureError } from '../turn/failure.ts';
+import { FailureError, type Failure } from '../turn/failure.ts';
 import { idleFailure } from './network-failure.ts';
 
 /** Something that is waited for: when it last moved, and what to do when it stands still. */
@@ -60,13 +60,14 @@ export function idleWatch(idleMs: number): IdleWatch {
 
 /**
  * Waits for work on an upstream, and cuts it with a timeout failure when it takes longer than the watch allows.
- * The time is booked as the upstream's.
+ * The time is booked as the upstream's. What else goes wrong becomes the failure that `failed` makes of it.
  */
 export async function patiently<T>(
   watch: IdleWatch,
   abort: AbortController,
   record: TurnRecord,
   work: () => Promise<T>,
+  failed: (error: unknown) => Failure,
 ): Promise<T> {
   let idled = false;
   const slot = watch.start(() => {
@@ -77,7 +78,7 @@ export async function patiently<T>(
   try {
     return await work();
   } catch (error) {
-    throw idled ? new FailureError(idleFailure(watch.idleMs)) : error;
+    throw new FailureError(idled ? idleFailure(watch.idleMs) : failed(error));
   } finally {
     watch.stop(slot);
     record.upstreamMs += performance.now() - askedMs;

@@ -9,7 +9,7 @@ import {
 import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
 import type { UsageOption } from '../protocols/tap.ts';
 import type { Call, Provider } from '../providers/provider.ts';
-import type { Catalog, Route } from '../routing/catalog.ts';
+import type { Route, RouteResult } from '../routing/catalog.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, refuse, type Failure } from '../turn/failure.ts';
 import { isObject, type JsonObject } from '../turn/json.ts';
@@ -45,7 +45,8 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.model = asked.model;
   record.stream = asked.stream;
 
-  const route = await findRoute(deps.catalog, asked.model, inbound.only);
+  const found = deps.catalog.resolve(asked.model, inbound.only);
+  const route = routeOf(found instanceof Promise ? await found : found, asked.model);
   const { provider } = route;
   const spoken = provider.protocols(route.model);
   const native = spoken.includes(surface.id);
@@ -127,8 +128,7 @@ function readAsked(body: Uint8Array, surface: Protocol): Asked {
   return { model, modelMember, stream: stream === true, members: scan.members, end: scan.end };
 }
 
-async function findRoute(catalog: Catalog, model: string, only: string | undefined): Promise<Route> {
-  const result = await catalog.resolve(model, only);
+function routeOf(result: RouteResult, model: string): Route {
   if (result.found) return result.route;
   const near = result.near.length > 0 ? `; near it: ${result.near.join(', ')}` : '';
   throw new FailureError(
@@ -219,7 +219,8 @@ function refuseLosses(notes: readonly Note[], strict: boolean): void {
   if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
 }
 
-async function send(
+/** Sends the request; a client that leaves meanwhile is told apart further up. */
+function send(
   deps: PipelineDeps,
   provider: Provider,
   call: Call,
@@ -227,18 +228,17 @@ async function send(
   record: TurnRecord,
 ): Promise<Response> {
   const wire = provider.prepare(call);
-  const lateMs = deps.firstByteMs ?? deps.watch.idleMs;
-  const timer =
-    deps.firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), deps.firstByteMs);
-  try {
-    return await patiently(deps.watch, abort, record, () => provider.send(wire, abort.signal));
-  } catch (error) {
-    if (error instanceof FailureError) throw error;
-    // The client's leaving is told apart further up.
-    throw new FailureError(abort.signal.aborted ? idleFailure(lateMs) : connectFailure(provider.name, error));
-  } finally {
-    clearTimeout(timer);
-  }
+  const { firstByteMs, watch } = deps;
+  const timer = firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), firstByteMs);
+  const sent = patiently(
+    watch,
+    abort,
+    record,
+    () => provider.send(wire, abort.signal),
+    (error) =>
+      abort.signal.aborted ? idleFailure(firstByteMs ?? watch.idleMs) : connectFailure(provider.name, error),
+  );
+  return timer === undefined ? sent : sent.finally(() => clearTimeout(timer));
 }
 
 function failureOf(error: unknown): Failure {

@@ -19,8 +19,11 @@ export interface CatalogEntry extends ModelInfo {
 }
 
 export interface Catalog {
-  /** `provider/model`, an alias, or a bare name; with `only`, a name at that one provider. */
-  resolve(name: string, only?: string): Promise<RouteResult>;
+  /**
+   * `provider/model`, an alias, or a bare name; with `only`, a name at that one provider. A promise only where a
+   * provider must be asked first: every turn comes by here.
+   */
+  resolve(name: string, only?: string): RouteResult | Promise<RouteResult>;
   /** All models; the names of the providers that could not be asked are in `failed`. */
   list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }>;
   provider(name: string): Provider | undefined;
@@ -74,7 +77,7 @@ export function createCatalog(
     return result;
   }
 
-  async function at(provider: Provider, model: string): Promise<RouteResult> {
+  function at(provider: Provider, model: string): RouteResult {
     const closed = provider.configured;
     if (!closed || closed.some((entry) => entry.id === model)) {
       return { found: true, route: { provider, model } };
@@ -88,7 +91,7 @@ export function createCatalog(
     };
   }
 
-  async function resolve(name: string, only?: string): Promise<RouteResult> {
+  function resolve(name: string, only?: string): RouteResult | Promise<RouteResult> {
     if (only !== undefined) {
       const provider = byName.get(only);
       if (!provider) return { found: false, near: [] };
@@ -105,6 +108,11 @@ export function createCatalog(
         return { found: true, route: { provider, model: wanted } };
       }
     }
+    return discoverBare(name, wanted);
+  }
+
+  /** Looks for a bare name at the providers whose models are not configured. */
+  async function discoverBare(name: string, wanted: string): Promise<RouteResult> {
     for (const provider of providers) {
       if (provider.configured) continue;
       const { models } = await modelsOf(provider);
