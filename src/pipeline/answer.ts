@@ -10,7 +10,7 @@ import { patiently } from './idle-watch.ts';
 import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { relay, type LaneStream } from './relay.ts';
-import { errorHeaders, replyHeaders } from './reply-headers.ts';
+import { errorHeaders, replyHeaders, streamHeaders } from './reply-headers.ts';
 import { foldEvents, foldStream, see, translatedStream } from './translated-lane.ts';
 import type { Exchange, PipelineDeps } from './exchange.ts';
 
@@ -145,7 +145,9 @@ function succeed(
   const { record } = exchange.inbound;
   record.status = 200;
   record.headersMs = performance.now();
-  return new Response(body as BodyInit, { status: 200, headers: replyHeaders(exchange, contentType) });
+  const headers = replyHeaders(exchange, contentType);
+  if (body instanceof ReadableStream) Object.assign(headers, streamHeaders(exchange.deps.nowMs()));
+  return new Response(body as BodyInit, { status: 200, headers });
 }
 
 /** The upstream has refused or failed: its own words in the client's protocol. */

@@ -32,6 +32,25 @@ export function replyHeaders(exchange: Exchange, contentType: string): Record<st
   return headers;
 }
 
+/** What Bun adds to a stream's head by itself, but in six more system calls. */
+export const streamHeaders = (nowMs: number): Record<string, string> => ({
+  date: httpDate(nowMs),
+  'transfer-encoding': 'chunked',
+});
+
+let datedSecond = 0;
+let date = '';
+
+/** The `Date` header, written anew once a second. */
+function httpDate(nowMs: number): string {
+  const second = Math.floor(nowMs / 1000);
+  if (second !== datedSecond) {
+    datedSecond = second;
+    date = new Date(nowMs).toUTCString();
+  }
+  return date;
+}
+
 /** What tells a client whether and when to try again. */
 export function errorHeaders(failure: Failure): Record<string, string> {
   const headers: Record<string, string> = {};

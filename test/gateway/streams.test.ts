@@ -183,3 +183,28 @@ test('an upstream that holds its connection after the last event does not hold t
   expect(request.closedByPeer).toBe(true);
   hold.open();
 });
+
+test('a client of HTTP/1.0 gets a stream without chunks, dated once', async () => {
+  bench.upstream.enqueue({ kind: 'stream', blocks: hello.chat.blocks });
+  const { hostname, port } = new URL(bench.url);
+  const body = JSON.stringify({ model: 'chat/m', stream: true, messages: [{ role: 'user', content: 'hi' }] });
+  const closed = Promise.withResolvers<string>();
+  let text = '';
+  await Bun.connect({
+    hostname,
+    port: Number(port),
+    socket: {
+      open: (socket) =>
+        void socket.write(
+          `POST /v1/chat/completions HTTP/1.0\r\nhost: ${hostname}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        ),
+      data: (_, data) => void (text += new TextDecoder().decode(data)),
+      close: () => closed.resolve(text),
+    },
+  });
+  const reply = await closed.promise;
+  expect(reply.toLowerCase()).not.toContain('transfer-encoding');
+  expect(reply.match(/^date:/gim)).toHaveLength(1);
+  expect(reply).toContain('\r\n\r\ndata: {');
+  expect(reply).toContain('[DONE]');
+});
