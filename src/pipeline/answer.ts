@@ -75,8 +75,8 @@ async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Res
   try {
     await reading(exchange, async () => {
       for (;;) {
-        const { value, done } = await source.readMany();
-        for (const chunk of value) fold.push(chunk);
+        const { value, done } = await source.read();
+        if (value !== undefined) fold.push(value);
         if (done || fold.done) break;
       }
     });

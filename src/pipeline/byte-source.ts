@@ -8,11 +8,14 @@ export interface Batch {
 export interface ByteSource {
   /** Everything that is there, or a promise of it when nothing is. */
   readMany(): Batch | Promise<Batch>;
+  /** The next chunk. */
+  read(): Promise<{ readonly value?: Uint8Array; readonly done: boolean }>;
   cancel(): Promise<void>;
 }
 
 export const emptySource: ByteSource = {
   readMany: () => ({ value: [], done: true }),
+  read: async () => ({ done: true }),
   cancel: async () => {},
 };
 
@@ -29,10 +32,10 @@ export async function readBounded(source: ByteSource, bytesMax: number): Promise
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { value, done } = await source.readMany();
-    for (const chunk of value) {
-      size += chunk.length;
-      chunks.push(chunk);
+    const { value, done } = await source.read();
+    if (value !== undefined) {
+      size += value.length;
+      chunks.push(value);
     }
     if (size > bytesMax) {
       await source.cancel();
@@ -55,19 +58,27 @@ export async function sniff(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<{ first: string; source: ByteSource }> {
   const source = sourceOf(body);
-  const held: Batch[] = [];
+  const held: Uint8Array[] = [];
   let first = '';
-  while (first === '') {
-    const batch = await source.readMany();
-    held.push(batch);
-    for (const chunk of batch.value) {
-      const at = chunk.findIndex((byte) => byte > 0x20 && byte < 0x7f);
-      if (at >= 0 && first === '') first = String.fromCharCode(chunk[at]!);
-    }
-    if (batch.done) break;
+  let ended = false;
+  while (first === '' && !ended) {
+    const { value, done } = await source.read();
+    ended = done;
+    if (value === undefined) continue;
+    held.push(value);
+    const at = value.findIndex((byte) => byte > 0x20 && byte < 0x7f);
+    if (at >= 0) first = String.fromCharCode(value[at]!);
   }
   return {
     first,
-    source: { readMany: () => held.shift() ?? source.readMany(), cancel: () => source.cancel() },
+    source: {
+      readMany: () => ({ value: held.splice(0), done: ended }),
+      async read() {
+        const value = held.shift();
+        if (value !== undefined) return { value, done: false };
+        return ended ? { done: true } : source.read();
+      },
+      cancel: () => source.cancel(),
+    },
   };
 }

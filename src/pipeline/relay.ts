@@ -1,6 +1,6 @@
 import type { Sight } from '../protocols/tap.ts';
 import type { Failure } from '../turn/failure.ts';
-import type { Batch, ByteSource } from './byte-source.ts';
+import type { ByteSource } from './byte-source.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { cancelledFailure, cutFailure, idleFailure, unreadableFailure } from './network-failure.ts';
 
@@ -41,8 +41,8 @@ interface DirectController {
  * most one write. The client's leaving, the upstream's cut and silence beyond `idleMs` end it the same way in
  * every lane.
  *
- * A direct stream and whole batches of chunks cost about half of what a queued stream does on Bun 1.4; every
- * write is awaited, because a direct stream has no bound of its own.
+ * A direct stream costs about half of what a queued one does on Bun 1.4; every write is awaited, because a direct
+ * stream has no bound of its own.
  */
 export function relay(
   reader: ByteSource,
@@ -92,13 +92,23 @@ export function relay(
   }
 
   async function pump(controller: DirectController): Promise<void> {
+    let isFirst = true;
     for (;;) {
-      let batch: Batch | undefined;
+      let chunks: readonly Uint8Array[] = [];
+      let isLast = true;
       let failure: Failure | undefined;
       const askedMs = performance.now();
       try {
-        const read = reader.readMany();
-        batch = read instanceof Promise ? await read : read;
+        if (isFirst) {
+          // What is there already leaves together with the head; after it, single reads are cheaper.
+          isFirst = false;
+          const read = reader.readMany();
+          ({ value: chunks, done: isLast } = read instanceof Promise ? await read : read);
+        } else {
+          const { value, done } = await reader.read();
+          if (value !== undefined) chunks = [value];
+          isLast = done;
+        }
       } catch (error) {
         failure = idled ? idleFailure(watch.idleMs) : cutFailure(error);
       }
@@ -106,8 +116,6 @@ export function relay(
       if (over) return;
       watch.touch(slot);
 
-      const chunks = batch?.value ?? [];
-      const isLast = batch === undefined || batch.done;
       let sent = 0;
       for (let i = 0; i < chunks.length + (isLast ? 1 : 0); i++) {
         if (lane.sight.done || broken) break;
@@ -140,7 +148,7 @@ export function relay(
 async function drain(reader: ByteSource, abort: AbortController): Promise<void> {
   const timer = setTimeout(() => abort.abort(), drainMs);
   try {
-    while (!(await reader.readMany()).done);
+    while (!(await reader.read()).done);
   } catch {
     // The reply was complete: how the connection ends no longer matters.
   } finally {
