@@ -57,14 +57,9 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.lane = native ? 'native' : 'translated';
 
   const askUsage = native && asked.stream && !statesUsage(body, asked, upstream);
-  const context = lazy(() => surfaceContext(deps, inbound, body, asked.model));
   const encoded = native
-    ? {
-        body: nativeBody(body, asked, route.model, askUsage ? upstream.tap.usageOption : undefined),
-        notes: [],
-        names: undefined,
-      }
-    : translate(upstream, context().request, route, provider, inbound.leaveOut);
+    ? passOn(deps, inbound, body, asked, route, askUsage)
+    : translate(deps, inbound, body, asked, route, upstream);
   refuseLosses(encoded.notes, deps.strict);
   record.notes = encoded.notes;
 
@@ -77,8 +72,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
     search: inbound.search,
     native,
   };
-  const abort = new AbortController();
-  client.addEventListener('abort', () => abort.abort(), { once: true });
+  const abort = follow(client);
   const response = await send(deps, provider, call, abort, record);
   try {
     return await answer({
@@ -90,7 +84,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
       stream: asked.stream,
       hideUsage: askUsage,
       source: { issuer: provider.name, names: encoded.names },
-      context,
+      context: encoded.context,
       abort,
       response,
     });
@@ -176,39 +170,86 @@ function statesUsage(body: Uint8Array, asked: Asked, upstream: Protocol): boolea
   return isObject(value) && value[option.key] === true;
 }
 
-function translate(
-  upstream: Protocol,
-  request: TurnRequest,
-  route: Route,
-  provider: Provider,
-  leaveOut: Inbound['leaveOut'],
-): { body: string; notes: readonly Note[]; names: EncodedRequest['names'] } {
-  const left = leaveOut(request);
-  const encoded = upstream.encodeRequest(request, {
-    model: route.model,
-    issuer: provider.name,
-    abilities: provider.abilities(upstream.id, route.model),
-  });
-  return { body: JSON.stringify(encoded.body), notes: [...left, ...encoded.notes], names: encoded.names };
+/** A request as it goes up, and what its reply must know of the client. */
+interface Encoded extends Omit<EncodedRequest, 'body'> {
+  readonly body: Uint8Array | string;
+  readonly context: () => SurfaceContext;
 }
+
+/** The native lane: the client's own bytes. Its context is needed only when the answer comes in another form. */
+function passOn(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  route: Route,
+  askUsage: boolean,
+): Encoded {
+  const { surface } = inbound;
+  return {
+    body: nativeBody(body, asked, route.model, askUsage ? surface.tap.usageOption : undefined),
+    notes: [],
+    context() {
+      const json = parseBody(body, asked);
+      return surfaceContext(deps, inbound, surface.decodeRequest(json), json);
+    },
+  };
+}
+
+function translate(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  route: Route,
+  upstream: Protocol,
+): Encoded {
+  const json = parseBody(body, asked);
+  const request = inbound.surface.decodeRequest(json);
+  const context = surfaceContext(deps, inbound, request, json);
+  const left = inbound.leaveOut(request);
+  const { provider, model } = route;
+  const encoded = upstream.encodeRequest(request, {
+    model,
+    issuer: provider.name,
+    abilities: provider.abilities(upstream.id, model),
+  });
+  return {
+    body: JSON.stringify(encoded.body),
+    notes: [...left, ...encoded.notes],
+    names: encoded.names,
+    context: () => context,
+  };
+}
+
+/** The client's request; the native lane may have written the upstream's name over the model's. */
+const parseBody = (body: Uint8Array, asked: Asked): JsonObject => ({
+  ...(JSON.parse(text.decode(body)) as JsonObject),
+  model: asked.model,
+});
 
 function surfaceContext(
   deps: PipelineDeps,
-  inbound: Inbound,
-  bytes: Uint8Array,
-  model: string,
+  { requestId, surface }: Inbound,
+  request: TurnRequest,
+  json: JsonObject,
 ): SurfaceContext {
-  const body = JSON.parse(text.decode(bytes)) as JsonObject;
-  // The native lane may have written the upstream's name over it.
-  body.model = model;
-  const request = inbound.surface.decodeRequest(body);
+  // A stream may be open for long: the conversation is let go.
+  const { [surface.conversation]: _, ...body } = json;
   return {
-    requestId: inbound.requestId,
+    requestId,
     createdSeconds: Math.floor(deps.nowMs() / 1000),
     model: request.model,
-    request,
+    includeUsage: request.delivery.includeUsage === true,
     body,
   };
+}
+
+/** Aborts with the client. Apart from the turn, so that an open stream holds nothing else of it in memory. */
+function follow(client: AbortSignal): AbortController {
+  const abort = new AbortController();
+  client.addEventListener('abort', () => abort.abort(), { once: true });
+  return abort;
 }
 
 /** A loss without which the request makes no sense is an answer, not a note; in strict mode every loss is. */
@@ -252,9 +293,4 @@ function failureOf(error: unknown): Failure {
     retryable: false,
     cause: error,
   };
-}
-
-function lazy<T>(make: () => T): () => T {
-  let value: { made: T } | undefined;
-  return () => (value ??= { made: make() }).made;
 }

@@ -53,8 +53,9 @@ export interface SurfaceContext {
   readonly createdSeconds: number;
   /** The model as the client asked for it, for replies whose upstream does not name one. */
   readonly model: string;
-  readonly request: TurnRequest;
-  /** The client's request as it came: the fields that a protocol echoes are read from here. */
+  /** The client wants its stream to state its usage, where that is the client's choice. */
+  readonly includeUsage: boolean;
+  /** The client's request without its conversation: the fields that a protocol echoes are read from here. */
   readonly body: JsonObject;
 }
 
@@ -96,6 +97,8 @@ export interface FailedResponse {
  */
 export interface Protocol {
   readonly id: ProtocolId;
+  /** The member of a request that holds the conversation: large, and echoed by no reply. */
+  readonly conversation: string;
   decodeRequest(body: JsonObject): TurnRequest;
   /** Never fails on what a decoder let through: what cannot be carried becomes a note. */
   encodeRequest(request: TurnRequest, target: EncodeTarget): EncodedRequest;

@@ -9,6 +9,7 @@ import { tap } from './tap.ts';
 /** Anthropic's Messages API, beta features included: `POST /v1/messages`. */
 export const anthropicMessages: Protocol = {
   id: protocolId,
+  conversation: 'messages',
   decodeRequest,
   encodeRequest,
   streamDecoder,

@@ -9,6 +9,7 @@ import { tap } from './tap.ts';
 /** OpenAI Chat Completions, with the members that compatible servers add to it. */
 export const openaiChat: Protocol = {
   id: own,
+  conversation: 'messages',
   decodeRequest,
   encodeRequest,
   streamDecoder,

@@ -36,7 +36,7 @@ class ChunkWriter implements StreamEncoder, ChunkFrame {
   constructor(context: SurfaceContext) {
     this.#context = context;
     this.legacy = isLegacy(context.body);
-    this.#tail = context.request.delivery.includeUsage ? ',"usage":null}\n\n' : '}\n\n';
+    this.#tail = context.includeUsage ? ',"usage":null}\n\n' : '}\n\n';
   }
 
   get notes(): readonly Note[] {
@@ -74,7 +74,7 @@ class ChunkWriter implements StreamEncoder, ChunkFrame {
   end(): string {
     if (this.#failed || !this.#stopped) return '';
     let text = '';
-    if (this.#context.request.delivery.includeUsage && isStated(this.#usage)) {
+    if (this.#context.includeUsage && isStated(this.#usage)) {
       const usage = JSON.stringify(encodeUsage(this.#usage));
       text = `data: ${this.#head},"choices":[],"usage":${usage}${this.#takeBeside()}}\n\n`;
     }

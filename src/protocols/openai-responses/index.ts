@@ -9,6 +9,7 @@ import { own } from './wire.ts';
 /** OpenAI's Responses protocol, and Open Responses. */
 export const openaiResponses: Protocol = {
   id: own,
+  conversation: 'input',
   decodeRequest,
   encodeRequest,
   streamDecoder,

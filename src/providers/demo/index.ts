@@ -49,7 +49,13 @@ function respond(request: WireRequest, paceMs: number, signal: AbortSignal): Res
     const body = JSON.parse(text) as JsonObject;
     const turn = openaiResponses.decodeRequest(body);
     const id = `resp_${hash(text)}`;
-    const context: SurfaceContext = { requestId: id, createdSeconds, model: turn.model, request: turn, body };
+    const context: SurfaceContext = {
+      requestId: id,
+      createdSeconds,
+      model: turn.model,
+      includeUsage: true,
+      body,
+    };
     const events = demoModels[turn.model]!(turn, id);
     if (turn.delivery.stream) {
       const out = openaiResponses.streamEncoder(context);

@@ -31,7 +31,7 @@ export const context: SurfaceContext = {
   requestId: 'req1',
   createdSeconds: 1,
   model: 'asked',
-  request: foreignRequest({ protocol: 'anthropic-messages' }),
+  includeUsage: false,
   body: {},
 };
 

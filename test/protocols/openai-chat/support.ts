@@ -42,23 +42,11 @@ export const chunk = (delta: JsonObject, finish?: string, more: JsonObject = {})
   ...more,
 });
 
-const request: TurnRequest = {
-  protocol: 'openai-chat',
-  model: 'm',
-  instructions: [],
-  turns: [],
-  tools: [],
-  sampling: {},
-  delivery: { stream: true },
-  meta: {},
-  extras: {},
-};
-
 export const context = (options: { usage?: boolean; body?: JsonObject } = {}): SurfaceContext => ({
   requestId: 'req_1',
   createdSeconds: 1700000000,
   model: 'asked-model',
-  request: { ...request, delivery: { stream: true, includeUsage: options.usage } },
+  includeUsage: options.usage === true,
   body: options.body ?? {},
 });
 

@@ -46,7 +46,7 @@ export const context = (body: JsonObject = {}): SurfaceContext => ({
   requestId: 'req_1',
   createdSeconds: 1700000000,
   model: 'asked-model',
-  request,
+  includeUsage: false,
   body,
 });
 
