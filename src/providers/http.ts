@@ -1,4 +1,4 @@
-import type { ModelInfo, WireRequest } from './provider.ts';
+import type { ModelInfo, ProviderDeps, WireRequest } from './provider.ts';
 import { asArray, asNumber, asObject, asString, type Json } from '../turn/json.ts';
 
 /** Headers of the client that say something about the protocol, not about the client or its credentials. */
@@ -8,6 +8,17 @@ export function pick(inbound: Headers, names: readonly string[], into: Record<st
     if (value !== null) into[name] = value;
   }
 }
+
+/** The headers that every request to an upstream begins with, and those of its configuration. */
+export const baseHeaders = (
+  deps: ProviderDeps,
+  configured: Readonly<Record<string, string>> | undefined,
+): Record<string, string> => ({
+  'content-type': 'application/json',
+  'user-agent': deps.userAgent,
+  'accept-encoding': 'identity',
+  ...configured,
+});
 
 /**
  * Sends a prepared request. Redirects are not followed: they would carry credentials to a place nobody

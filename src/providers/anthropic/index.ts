@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
 const configSchema = z.strictObject({
@@ -29,12 +29,7 @@ export const anthropic: ProviderKind<AnthropicConfig> = {
 
 function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
-  const fixed: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': deps.userAgent,
-    'accept-encoding': 'identity',
-    ...config.headers,
-  };
+  const fixed = baseHeaders(deps, config.headers);
   if (config.api_key !== undefined) fixed['x-api-key'] = config.api_key;
   if (config.auth_token !== undefined) fixed.authorization = `Bearer ${config.auth_token}`;
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ProtocolId } from '../../turn/part.ts';
-import { listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
 const configSchema = z.strictObject({
@@ -40,12 +40,7 @@ export const openai: ProviderKind<OpenAiConfig> = {
 function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
   const ownApi = new URL(base).hostname.endsWith('.openai.com');
-  const fixed: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': deps.userAgent,
-    'accept-encoding': 'identity',
-    ...config.headers,
-  };
+  const fixed = baseHeaders(deps, config.headers);
   if (config.api_key !== undefined) fixed.authorization = `Bearer ${config.api_key}`;
 
   return {
