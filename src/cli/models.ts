@@ -1,3 +1,4 @@
+import { publicName } from '../routing/catalog.ts';
 import { escapeControls } from '../telemetry/escape.ts';
 import type { Host } from './host.ts';
 import { loadOrComplain } from './load.ts';
@@ -14,7 +15,7 @@ export async function models(flags: { config?: string; json?: boolean }, host: H
     const { models: found, failed } = await gateway.models();
     const lines = flags.json
       ? [JSON.stringify(found)]
-      : found.map(({ provider, id }) => escapeControls(`${provider}/${id}`));
+      : found.map((entry) => escapeControls(publicName(entry)));
     if (lines.length > 0) await host.stdout.write(`${lines.join('\n')}\n`);
     for (const name of failed) await host.stderr.write(`could not ask ${name} for its models\n`);
     return failed.length > 0 ? 1 : 0;

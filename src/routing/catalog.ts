@@ -16,7 +16,13 @@ export type RouteResult =
 /** A model on offer, with the provider that has it. */
 export interface CatalogEntry extends ModelInfo {
   readonly provider: string;
+  /** The `provider/model` it stands for, when the entry is an alias. */
+  readonly aliasOf?: string;
 }
+
+/** The name under which an entry is asked for at the gateway. */
+export const publicName = ({ id, provider, aliasOf }: CatalogEntry): string =>
+  aliasOf === undefined ? `${provider}/${id}` : id;
 
 export interface Catalog {
   /**
@@ -24,7 +30,7 @@ export interface Catalog {
    * provider must be asked first: every turn comes by here.
    */
   resolve(name: string, only?: string): RouteResult | Promise<RouteResult>;
-  /** All models; the names of the providers that could not be asked are in `failed`. */
+  /** All models, aliases first, or those of one provider; providers that could not be asked are in `failed`. */
   list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }>;
   provider(name: string): Provider | undefined;
 }
@@ -121,14 +127,18 @@ export function createCatalog(
       }
     }
     const { models } = await list();
-    const names = models.map((entry) => `${entry.provider}/${entry.id}`);
-    return { found: false, near: nearest(name, [...Object.keys(aliases), ...names]) };
+    return { found: false, near: nearest(name, models.map(publicName)) };
   }
+
+  const aliasEntries = (): CatalogEntry[] =>
+    Object.entries(aliases).flatMap(([id, [target]]) =>
+      target === undefined ? [] : [{ id, provider: target.slice(0, target.indexOf('/')), aliasOf: target }],
+    );
 
   async function list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }> {
     const asked = only === undefined ? providers : providers.filter((provider) => provider.name === only);
     const answers = await Promise.all(asked.map(modelsOf));
-    const models: CatalogEntry[] = [];
+    const models: CatalogEntry[] = only === undefined ? aliasEntries() : [];
     const failed: string[] = [];
     answers.forEach((answer, i) => {
       const provider = asked[i]!;

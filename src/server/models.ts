@@ -1,12 +1,11 @@
-import type { CatalogEntry } from '../routing/catalog.ts';
+import { publicName, type CatalogEntry } from '../routing/catalog.ts';
 import type { JsonObject } from '../turn/json.ts';
 
 /** A day that stands for "not known" where a list must date its models (2025-01-01). */
 const undatedSeconds = 1_735_689_600;
 
 /** A model's public name: with its provider in front unless the caller asked one provider only. */
-const publicId = (entry: CatalogEntry, scoped: boolean): string =>
-  scoped ? entry.id : `${entry.provider}/${entry.id}`;
+const publicId = (entry: CatalogEntry, scoped: boolean): string => (scoped ? entry.id : publicName(entry));
 
 /** `GET /v1/models` as OpenAI answers it. */
 export function openAiModels(entries: readonly CatalogEntry[], scoped: boolean): JsonObject {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { ModelInfo, Provider } from '../../src/providers/provider.ts';
-import { createCatalog } from '../../src/routing/catalog.ts';
+import { createCatalog, publicName } from '../../src/routing/catalog.ts';
 
 function provider(name: string, configured?: string[], discover?: () => Promise<ModelInfo[]>): Provider {
   return {
@@ -55,6 +55,13 @@ describe('finding a model', () => {
     expect(await target(catalog, 'one/gpt-smal')).toEqual(['one/gpt-small']);
     expect(await target(catalog, 'fsat')).toContain('fast');
   });
+});
+
+test('the list has the aliases first, under their own names', async () => {
+  const catalog = createCatalog([provider('one', ['m'])], { fast: ['one/m'] }, Date.now);
+  const { models } = await catalog.list();
+  expect(models.map(publicName)).toEqual(['fast', 'one/m']);
+  expect((await catalog.list('one')).models.map(publicName)).toEqual(['one/m']);
 });
 
 describe('discovery', () => {
