@@ -32,13 +32,17 @@ export function unescapeCallId(id: string): string {
   return new TextDecoder().decode(new Uint8Array(bytes));
 }
 
-/**
- * A call id that an Anthropic upstream accepts. Its reply never repeats an id of the history, so an id too long
- * to escape is shortened to a hash: call and result get the same one.
- */
+/** A call id that an Anthropic upstream accepts. */
 export function upstreamCallId(id: string): string {
   const escaped = escapeCallId(id);
-  if (escaped.length <= charsMax) return escaped;
+  return escaped.length <= charsMax ? escaped : shortCallId(id, charsMax, escaped);
+}
+
+/**
+ * An id too long for an upstream, as the beginning of `spelled` and a hash of the whole: call and result get the
+ * same one. A reply never repeats an id of the history, so no way back is needed.
+ */
+export function shortCallId(id: string, charsMax: number, spelled = id): string {
   let a = 0x811c9dc5;
   let b = 0x1000193;
   for (let i = 0; i < id.length; i++) {
@@ -46,5 +50,5 @@ export function upstreamCallId(id: string): string {
     b = Math.imul(b + id.charCodeAt(i), 0x85ebca6b) ^ (b >>> 13);
   }
   const hash = (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0');
-  return escaped.slice(0, charsMax - 17) + '-' + hash;
+  return `${spelled.slice(0, charsMax - 17)}-${hash}`;
 }
