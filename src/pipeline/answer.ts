@@ -19,6 +19,8 @@ const errorBytesMax = 256 * 1024;
 /** A whole result, images included. */
 const resultBytesMax = 256 * 1024 * 1024;
 
+const eventStream = 'text/event-stream; charset=utf-8';
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -65,7 +67,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
       finishRecord(deps, record, end, lane.sight);
     },
   });
-  return succeed(exchange, body, 'text/event-stream; charset=utf-8');
+  return succeed(exchange, body, eventStream);
 }
 
 /** The upstream streams though the client wants it whole. */
@@ -88,15 +90,12 @@ async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Res
 
 /** The upstream has sent a whole result. */
 function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
-  const { deps, inbound, native, stream, upstream } = exchange;
+  const { inbound, native, stream, upstream } = exchange;
   const body = parseResult(exchange, bytes);
   if (native && !stream) {
     const sight: Sight = { done: true };
     upstream.tap.observeResult(body, sight);
-    inbound.record.bytesOut = bytes.length;
-    const answered = succeed(exchange, bytes, 'application/json');
-    finishRecord(deps, inbound.record, undefined, sight);
-    return answered;
+    return succeedWhole(exchange, bytes, 'application/json', sight);
   }
   const events = upstream.decodeResult(body, exchange.source);
   if (!stream) return replyAnswer(exchange, foldEvents(events));
@@ -108,38 +107,38 @@ function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
     text += out.encode(event);
   }
   text += out.end();
-  const encoded = encoder.encode(text);
-  inbound.record.bytesOut = encoded.length;
-  inbound.record.notes = [...inbound.record.notes, ...out.notes];
-  const answered = succeed(exchange, encoded, 'text/event-stream; charset=utf-8');
-  finishRecord(deps, inbound.record, sight.failure, sight);
-  return answered;
+  return succeedWhole(exchange, encoder.encode(text), eventStream, sight, out.notes);
 }
 
 /** A whole reply in the client's protocol; a reply that ended in a failure is an error answer. */
 function replyAnswer(exchange: Exchange, reply: Reply): Response {
-  const { deps, inbound } = exchange;
   if (reply.failure) throw new FailureError(reply.failure);
-  const encoded = inbound.surface.encodeResult(reply, exchange.context());
-  const text = JSON.stringify(encoded.body);
-  const { record } = inbound;
-  record.bytesOut = text.length;
-  record.notes = [...record.notes, ...encoded.notes];
-  const answered = succeed(exchange, text, 'application/json');
-  finishRecord(deps, record, undefined, {
-    done: true,
-    id: reply.id,
-    model: reply.model,
-    usage: reply.usage,
-    stop: reply.choices[0]?.stop,
-  });
+  const { body, notes } = exchange.inbound.surface.encodeResult(reply, exchange.context());
+  const { id, model, usage, choices } = reply;
+  const sight: Sight = { done: true, id, model, usage, stop: choices[0]?.stop };
+  return succeedWhole(exchange, encoder.encode(JSON.stringify(body)), 'application/json', sight, notes);
+}
+
+/** A 200 with all of its body, which ends the turn. */
+function succeedWhole(
+  exchange: Exchange,
+  body: Uint8Array,
+  contentType: string,
+  sight: Sight,
+  notes: readonly Note[] = [],
+): Response {
+  const { record } = exchange.inbound;
+  record.bytesOut = body.length;
+  if (notes.length > 0) record.notes = [...record.notes, ...notes];
+  const answered = succeed(exchange, body, contentType);
+  finishRecord(exchange.deps, record, sight.failure, sight);
   return answered;
 }
 
 /** A 200 to the client; the record learns when. */
 function succeed(
   exchange: Exchange,
-  body: Uint8Array | string | ReadableStream<Uint8Array>,
+  body: Uint8Array | ReadableStream<Uint8Array>,
   contentType: string,
 ): Response {
   const { record } = exchange.inbound;
@@ -159,8 +158,7 @@ async function failedAnswer(exchange: Exchange): Promise<Response> {
   const failure: Failure = redirected
     ? strangeFailure('a redirect, which is not followed', response.status)
     : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
-  const { record } = inbound;
-  finishRecord(deps, record, failure);
+  finishRecord(deps, inbound.record, failure);
   // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
   const own = failure.kind === 'authentication';
   if (native && !redirected && !own && isErrorBody(body)) {
@@ -169,20 +167,17 @@ async function failedAnswer(exchange: Exchange): Promise<Response> {
       headers: { ...replyHeaders(exchange, 'application/json'), ...errorHeaders(failure) },
     });
   }
-  return failureReply(inbound.surface, failure, inbound.requestId, record, replyHeaders(exchange, ''));
+  return failureReply(inbound.surface, failure, inbound.requestId, replyHeaders(exchange, ''));
 }
 
 /** An error answer in the client's protocol. */
-export function failureReply(
+export const failureReply = (
   surface: Protocol,
   failure: Failure,
   requestId: string,
-  record: TurnRecord,
   headers: Record<string, string> = {},
-): Response {
-  const text = JSON.stringify(surface.encodeFailure(failure, requestId));
-  record.bytesOut = text.length;
-  return new Response(text, {
+): Response =>
+  new Response(JSON.stringify(surface.encodeFailure(failure, requestId)), {
     status: failure.status,
     headers: {
       ...headers,
@@ -191,7 +186,6 @@ export function failureReply(
       'x-request-id': requestId,
     },
   });
-}
 
 /** Closes the record of a turn and hands it over. */
 export function finishRecord(

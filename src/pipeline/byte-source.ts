@@ -43,14 +43,7 @@ export async function readBounded(source: ByteSource, bytesMax: number): Promise
     }
     if (done) break;
   }
-  if (chunks.length === 1) return chunks[0]!;
-  const out = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
 }
 
 /** The first character that is not white space, and the whole body to read from. */

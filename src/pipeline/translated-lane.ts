@@ -17,25 +17,20 @@ export function translatedStream(
   surface: Protocol,
   context: SurfaceContext,
 ): LaneStream & { readonly notes: readonly Note[] } {
-  const reader = sseReader();
-  const decoder = upstream.streamDecoder(source);
+  const reader = eventReader(upstream, source);
   const out = surface.streamEncoder(context);
   const sight: Sight = { done: false };
-  const events: TurnEvent[] = [];
   let closed = false;
 
-  /** Encodes what the decoder has said; a failed stream is cut off after its error. */
-  function drainEvents(): string {
+  /** Encodes what was read; a failed stream is cut off after its error. */
+  function encode(events: readonly TurnEvent[]): string {
     let text = '';
     for (const event of events) {
       if (closed) break;
       see(event, sight);
       text += out.encode(event);
-      if (event.kind === 'error') {
-        text += close();
-      }
+      if (event.kind === 'error') text += close();
     }
-    events.length = 0;
     return text;
   }
 
@@ -50,22 +45,13 @@ export function translatedStream(
     sight,
     notes: out.notes,
     push(chunk) {
-      for (const frame of reader.push(chunk)) {
-        decoder.decode(frame, events);
-        if (decoder.done) break;
-      }
-      let text = drainEvents();
-      if (decoder.done) text += close();
+      let text = encode(reader.push(chunk));
+      if (reader.done) text += close();
       return text === '' ? nothing : encoder.encode(text);
     },
     end(failure: Failure | undefined) {
-      let text = '';
-      if (!closed) {
-        for (const frame of reader.end()) decoder.decode(frame, events);
-        if (failure === undefined || decoder.done) decoder.end(events);
-        else events.push({ kind: 'error', failure });
-        text = drainEvents() + close();
-      }
+      if (closed) return nothing;
+      const text = encode(reader.end(failure)) + close();
       return text === '' ? nothing : encoder.encode(text);
     },
   };
@@ -76,27 +62,52 @@ export function foldStream(
   upstream: Protocol,
   source: DecodeSource,
 ): { push(chunk: Uint8Array): void; end(failure: Failure | undefined): Reply; readonly done: boolean } {
-  const reader = sseReader();
-  const decoder = upstream.streamDecoder(source);
+  const reader = eventReader(upstream, source);
   const fold = replyFold();
-  const events: TurnEvent[] = [];
-
-  const take = (): void => {
+  const take = (events: readonly TurnEvent[]): void => {
     for (const event of events) fold.push(event);
-    events.length = 0;
   };
 
   return {
+    push: (chunk) => take(reader.push(chunk)),
+    end(failure) {
+      take(reader.end(failure));
+      return fold.reply();
+    },
+    get done() {
+      return reader.done;
+    },
+  };
+}
+
+/** The events of an upstream's bytes. The lists that it returns are its own, good until the next call. */
+function eventReader(
+  upstream: Protocol,
+  source: DecodeSource,
+): {
+  push(chunk: Uint8Array): readonly TurnEvent[];
+  end(failure: Failure | undefined): readonly TurnEvent[];
+  readonly done: boolean;
+} {
+  const frames = sseReader();
+  const decoder = upstream.streamDecoder(source);
+  const events: TurnEvent[] = [];
+
+  return {
     push(chunk) {
-      for (const frame of reader.push(chunk)) decoder.decode(frame, events);
-      take();
+      events.length = 0;
+      for (const frame of frames.push(chunk)) {
+        decoder.decode(frame, events);
+        if (decoder.done) break;
+      }
+      return events;
     },
     end(failure) {
-      for (const frame of reader.end()) decoder.decode(frame, events);
-      if (decoder.done || failure === undefined) decoder.end(events);
+      events.length = 0;
+      for (const frame of frames.end()) decoder.decode(frame, events);
+      if (failure === undefined || decoder.done) decoder.end(events);
       else events.push({ kind: 'error', failure });
-      take();
-      return fold.reply();
+      return events;
     },
     get done() {
       return decoder.done;

@@ -33,7 +33,7 @@ export async function serveTurn(deps: PipelineDeps, inbound: Inbound): Promise<R
   } catch (error) {
     const failure = inbound.client.aborted ? cancelledFailure : failureOf(error);
     finishRecord(deps, record, failure);
-    return failureReply(inbound.surface, failure, inbound.requestId, record);
+    return failureReply(inbound.surface, failure, inbound.requestId);
   }
 }
 
@@ -56,7 +56,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.upstreamProtocol = upstream.id;
   record.lane = native ? 'native' : 'translated';
 
-  const askUsage = native && asked.stream && !statesUsage(body, asked, upstream);
+  const askUsage = native && asked.usage !== undefined;
   const encoded = native
     ? passOn(deps, inbound, body, asked, route, askUsage)
     : translate(deps, inbound, body, asked, route, upstream);
@@ -103,14 +103,19 @@ interface Asked {
   readonly model: string;
   readonly modelMember: Member;
   readonly stream: boolean;
-  readonly members: readonly Member[];
-  /** Where the object ends, its closing brace included. */
-  readonly end: number;
+  /** The edit by which a stream states its usage; absent where the client made it or none is needed. */
+  readonly usage: Edit | undefined;
+}
+
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
 }
 
 function readAsked(body: Uint8Array, surface: Protocol): Asked {
-  const usage = surface.tap.usageOption?.member;
-  const scan = scanMembers(body, usage === undefined ? names : [...names, usage]);
+  const option = surface.tap.usageOption;
+  const scan = scanMembers(body, option === undefined ? names : [...names, option.member]);
   if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
   const modelMember = lastMember(scan.members, 'model');
   if (modelMember === undefined) refuse('the request names no model', 'model');
@@ -119,7 +124,25 @@ function readAsked(body: Uint8Array, surface: Protocol): Asked {
   const streamMember = lastMember(scan.members, 'stream');
   const stream = streamMember === undefined ? false : memberValue(body, streamMember);
   if (typeof stream !== 'boolean' && stream !== null) refuse('stream must be true or false', 'stream');
-  return { model, modelMember, stream: stream === true, members: scan.members, end: scan.end };
+  if (stream !== true) return { model, modelMember, stream: false, usage: undefined };
+  const usage = option && usageEdit(option, body, lastMember(scan.members, option.member), scan.end - 1);
+  return { model, modelMember, stream, usage };
+}
+
+/** How usage is asked for; `closing` is where the body's closing brace stands. */
+function usageEdit(
+  { member: name, key }: UsageOption,
+  body: Uint8Array,
+  member: Member | undefined,
+  closing: number,
+): Edit | undefined {
+  const value = member === undefined ? undefined : memberValue(body, member);
+  const stated = isObject(value) ? value : {};
+  if (stated[key] === true) return undefined;
+  const text = JSON.stringify({ ...stated, [key]: true });
+  return member
+    ? { ...member, text }
+    : { from: closing, to: closing, text: `,${JSON.stringify(name)}:${text}` };
 }
 
 function routeOf(result: RouteResult, model: string): Route {
@@ -134,40 +157,17 @@ function routeOf(result: RouteResult, model: string): Route {
   );
 }
 
-/** The client's own bytes with the named edits: the model's name, and the usage option where it is to be set. */
-function nativeBody(
-  body: Uint8Array,
-  asked: Asked,
-  model: string,
-  usage: UsageOption | undefined,
-): Uint8Array {
-  const edits: { from: number; to: number; text: string }[] = [];
+/** The client's own bytes with the named edits: the model's name, and usage asked for where it is to be. */
+function nativeBody(body: Uint8Array, asked: Asked, model: string, askUsage: boolean): Uint8Array {
+  const edits: Edit[] = askUsage && asked.usage ? [asked.usage] : [];
   if (asked.model !== model) {
     const text = JSON.stringify(model);
     if (!overwrite(body, asked.modelMember, text)) edits.push({ ...asked.modelMember, text });
-  }
-  if (usage !== undefined) {
-    const member = lastMember(asked.members, usage.member);
-    const value = member === undefined ? undefined : memberValue(body, member);
-    const text = JSON.stringify({ ...(isObject(value) ? value : {}), [usage.key]: true });
-    const from = asked.end - 1;
-    edits.push(
-      member ? { ...member, text } : { from, to: from, text: `,${JSON.stringify(usage.member)}:${text}` },
-    );
   }
   return splice(
     body,
     edits.sort((a, b) => a.from - b.from),
   );
-}
-
-/** Whether a stream states its usage by itself: the client asked for it, or the protocol always does. */
-function statesUsage(body: Uint8Array, asked: Asked, upstream: Protocol): boolean {
-  const option = upstream.tap.usageOption;
-  if (option === undefined) return true;
-  const member = lastMember(asked.members, option.member);
-  const value = member === undefined ? undefined : memberValue(body, member);
-  return isObject(value) && value[option.key] === true;
 }
 
 /** A request as it goes up, and what its reply must know of the client. */
@@ -187,7 +187,7 @@ function passOn(
 ): Encoded {
   const { surface } = inbound;
   return {
-    body: nativeBody(body, asked, route.model, askUsage ? surface.tap.usageOption : undefined),
+    body: nativeBody(body, asked, route.model, askUsage),
     notes: [],
     context() {
       const json = parseBody(body, asked);

@@ -1,4 +1,5 @@
 import { Hono, type Context } from 'hono';
+import { failureReply } from '../pipeline/answer.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
 import { serveTurn } from '../pipeline/turn.ts';
 import type { Protocol } from '../protocols/protocol.ts';
@@ -23,12 +24,9 @@ export interface ServerDeps extends PipelineDeps {
   readonly ready: () => boolean;
 }
 
-type Routes = Hono<{ Bindings: Connections }>;
-type RouteContext = Context<{ Bindings: Connections }>;
-
 /** All routes that are no turns, as one Hono application. */
-function createApp(deps: ServerDeps): Routes {
-  const app: Routes = new Hono();
+function createApp(deps: ServerDeps): Hono {
+  const app = new Hono();
 
   for (const prefix of ['', '/:provider']) {
     app.get(`${prefix}/v1/models`, (c) => models(deps, c));
@@ -65,11 +63,11 @@ export function createHandler(
   const chat = deps.protocols.get('openai-chat')!;
   return (request, connections = {}) => {
     const why = refusedOrigin(request.headers, deps.onLoopback);
-    if (why !== undefined) return failureAnswer(chat, forbidden(why), requestId(null));
+    if (why !== undefined) return failureReply(chat, forbidden(why), requestId(null));
     const route = match(request.url);
-    if (route === undefined) return app.fetch(request, connections);
+    if (route === undefined) return app.fetch(request);
     if (request.method === 'POST') return turn(deps, route, request, connections);
-    return failureAnswer(route.surface, notAllowed, requestId(request.headers.get('x-request-id')));
+    return failureReply(route.surface, notAllowed, requestId(request.headers.get('x-request-id')));
   };
 }
 
@@ -106,7 +104,7 @@ function turn(
   });
 }
 
-async function models(deps: ServerDeps, c: RouteContext): Promise<Response> {
+async function models(deps: ServerDeps, c: Context): Promise<Response> {
   const only = knownProvider(deps, c);
   const { models: entries, failed } = await deps.catalog.list(only);
   const shape = isAnthropic(c) ? anthropicModels : openAiModels;
@@ -116,7 +114,7 @@ async function models(deps: ServerDeps, c: RouteContext): Promise<Response> {
   return c.json(shape(entries, only !== undefined), 200, headers);
 }
 
-async function model(deps: ServerDeps, c: RouteContext): Promise<Response> {
+async function model(deps: ServerDeps, c: Context): Promise<Response> {
   const only = knownProvider(deps, c);
   const wanted = c.req.param('id');
   const { models: entries } = await deps.catalog.list(only);
@@ -129,7 +127,7 @@ async function model(deps: ServerDeps, c: RouteContext): Promise<Response> {
   return c.json(shape(entry, only !== undefined));
 }
 
-function knownProvider(deps: ServerDeps, c: RouteContext): string | undefined {
+function knownProvider(deps: ServerDeps, c: Context): string | undefined {
   const only = c.req.param('provider');
   if (only !== undefined && !deps.catalog.provider(only)) {
     throw new FailureError(notFound(`there is no provider ${JSON.stringify(only)} here`, 'not_found'));
@@ -138,31 +136,22 @@ function knownProvider(deps: ServerDeps, c: RouteContext): string | undefined {
 }
 
 /** Anthropic's clients name the API version on every request; nobody else does. */
-const isAnthropic = (c: RouteContext): boolean => c.req.header('anthropic-version') !== undefined;
+const isAnthropic = (c: Context): boolean => c.req.header('anthropic-version') !== undefined;
 
 /** The protocol in which an error is written where no turn route matched. */
-function surfaceOf(deps: ServerDeps, c: RouteContext): Protocol {
+function surfaceOf(deps: ServerDeps, c: Context): Protocol {
   const messages = /\/v1\/messages(?:\/|$)/.test(c.req.path) || isAnthropic(c);
   return deps.protocols.get(messages ? 'anthropic-messages' : 'openai-chat')!;
 }
 
-function refused(surface: Protocol, c: RouteContext, failure: Failure): Response {
-  return failureAnswer(surface, failure, requestId(c.req.header('x-request-id') ?? null));
-}
-
-function failureAnswer(surface: Protocol, failure: Failure, id: string): Response {
-  const headers: Record<string, string> = { 'x-request-id': id, 'content-type': 'application/json' };
-  if (!failure.retryable) headers['x-should-retry'] = 'false';
-  return new Response(JSON.stringify(surface.encodeFailure(failure, id)), {
-    status: failure.status,
-    headers,
-  });
+function refused(surface: Protocol, c: Context, failure: Failure): Response {
+  return failureReply(surface, failure, requestId(c.req.header('x-request-id') ?? null));
 }
 
 const notFound = (message: string, code: string): Failure =>
   invalidRequest(message, undefined, { status: 404, kind: 'not_found', code });
 
-const noRoute = (c: RouteContext): Failure =>
+const noRoute = (c: Context): Failure =>
   notFound(`there is no route ${c.req.method} ${c.req.path.slice(0, 200)}`, 'not_found');
 
 const notAllowed: Failure = invalidRequest('this route takes POST only', undefined, { status: 405 });
