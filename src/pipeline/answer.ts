@@ -152,7 +152,9 @@ function succeed(
 /** The upstream has refused or failed: its own words in the client's protocol. */
 async function failedAnswer(exchange: Exchange): Promise<Response> {
   const { deps, inbound, native, upstream, provider, response } = exchange;
-  const bytes = await readBounded(sourceOf(response.body), errorBytesMax).catch(() => new Uint8Array(0));
+  const bytes = await reading(exchange, () => readBounded(sourceOf(response.body), errorBytesMax)).catch(
+    () => new Uint8Array(0),
+  );
   const body = redact(decoder.decode(bytes), provider.secrets);
   const redirected = response.status < 400;
   const failure: Failure = redirected

@@ -235,6 +235,36 @@ test('an upstream that falls silent in mid reply is a timeout in the stream', as
   expect(bench.records.at(-1)?.failure?.kind).toBe('timeout');
 });
 
+test('a refusal whose words never come is answered all the same', async () => {
+  const held = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    idleTimeout: 0,
+    fetch: () =>
+      new Response(
+        new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{"err')) }),
+        { status: 503, headers: { 'content-type': 'application/json' } },
+      ),
+  });
+  const slow = startBench({
+    server: { idle_ms: 100 },
+    providers: [
+      {
+        name: 'chat',
+        type: 'openai',
+        base_url: `http://127.0.0.1:${held.port}/v1`,
+        protocols: ['openai-chat'],
+        models: ['m'],
+      },
+    ],
+  });
+  const response = await ask(slow, 'messages', {});
+  expect(response.status).toBe(503);
+  await errorOf('messages', response);
+  await slow.stop();
+  await held.stop(true);
+});
+
 test('a whole reply that stops in its middle is a timeout', async () => {
   const held = Bun.serve({
     hostname: '127.0.0.1',
