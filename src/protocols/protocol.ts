@@ -17,7 +17,7 @@ export interface EncodeTarget {
   readonly abilities: Abilities;
 }
 
-/** Where endpoints of one protocol differ. Providers state these; encoders read them. */
+/** Where endpoints and models of one protocol differ. Providers and the model catalog state these; encoders read them. */
 export interface Abilities {
   /** Chat: the endpoint knows `developer` messages and `max_completion_tokens` (OpenAI's own do). */
   readonly modernChat?: boolean;
@@ -25,6 +25,28 @@ export interface Abilities {
   readonly reasoningContent?: boolean;
   /** The model's own output limit, for protocols in which a limit is required. */
   readonly outputTokensMax?: number;
+  /** How the model's reasoning is steered; absent where nobody knows. */
+  readonly reasoning?: ReasoningAbilities;
+  /** The model refuses `temperature` and `top_p`. */
+  readonly fixedSampling?: boolean;
+  /** What the model reads beside text; absent where nobody knows. */
+  readonly inputs?: ReadonlySet<InputKind>;
+  /** Whether the model can be held to a JSON schema; absent where nobody knows. */
+  readonly outputSchema?: boolean;
+}
+
+export type InputKind = 'text' | 'image' | 'audio' | 'video' | 'document';
+
+/** The reasoning controls that a model takes. A model that does not reason has an empty `by`. */
+export interface ReasoningAbilities {
+  /** `effort`: named levels. `budget`: a number of tokens. `adaptive`: the model chooses, guided by an effort. */
+  readonly by: readonly ('effort' | 'budget' | 'adaptive')[];
+  /** The levels that it takes, least first. */
+  readonly efforts?: readonly string[];
+  readonly budgetTokensMin?: number;
+  readonly budgetTokensMax?: number;
+  /** Whether reasoning can be switched off. */
+  readonly off?: boolean;
 }
 
 /** The client's tools by the names they have on the upstream's wire. */
