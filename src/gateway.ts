@@ -1,28 +1,35 @@
 import { isLoopback, type Config, type ProviderSchemas } from './config/schema.ts';
 import { idleWatch } from './pipeline/idle-watch.ts';
+import { tokenEstimator } from './pipeline/token-estimator.ts';
 import { anthropicMessages } from './protocols/anthropic-messages/index.ts';
+import { googleGemini } from './protocols/google-gemini/index.ts';
 import { openaiChat } from './protocols/openai-chat/index.ts';
 import { openaiResponses } from './protocols/openai-responses/index.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { anthropic } from './providers/anthropic/index.ts';
 import { demo } from './providers/demo/index.ts';
+import { google } from './providers/google/index.ts';
 import { openai } from './providers/openai/index.ts';
 import type { Provider, ProviderDeps, ProviderKind } from './providers/provider.ts';
 import { createCatalog, type CatalogEntry } from './routing/catalog.ts';
+import { openFacts } from './routing/facts.ts';
+import type { RefreshOutcome } from './routing/facts-refresh.ts';
 import { createHandler } from './server/app.ts';
-import type { Recorder } from './telemetry/record.ts';
+import { recordTo, type Recorder } from './telemetry/record.ts';
+import { createTokenizer } from './tokens/tokenizer.ts';
 import type { ProtocolId } from './turn/part.ts';
 
 /** The kinds of upstream, by the word that stands in `type`. */
 const kinds: readonly ProviderKind<never>[] = [
   openai,
   anthropic,
+  google,
   demo,
 ] as unknown as readonly ProviderKind<never>[];
 
 /** The wire protocols that are served and spoken. */
 const protocols: ReadonlyMap<ProtocolId, Protocol> = new Map(
-  [openaiChat, openaiResponses, anthropicMessages].map((protocol) => [protocol.id, protocol]),
+  [openaiChat, openaiResponses, anthropicMessages, googleGemini].map((protocol) => [protocol.id, protocol]),
 );
 
 /** The configuration schema of each provider kind, for loading a `dragoman.yaml`. */
@@ -39,6 +46,10 @@ export interface GatewayOptions {
   readonly metrics: () => string;
   /** Replaces the network, for tests and embedding programs. */
   readonly fetch?: typeof fetch;
+  /** The directory of the gateway's state: a model catalog that was fetched is kept there. */
+  readonly home?: string;
+  /** Hears how it went to ask for a newer model catalog. */
+  readonly catalogAsked?: (outcome: RefreshOutcome) => void;
 }
 
 /** A running or embeddable gateway. */
@@ -53,6 +64,8 @@ export interface Gateway {
   stop(options: { drainMs: number }): Promise<void>;
 }
 
+/** How long the tokenizer's 100 MB are kept after a count. */
+const tokenizerIdleMs = 5 * 60_000;
 /** How long a connection may be silent while a request arrives, in seconds. */
 const requestIdleSeconds = 60;
 
@@ -70,16 +83,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     userAgent: `dragoman/${options.version}`,
   };
   const providers = config.providers.map((entry) => createProvider(entry, deps));
-  const catalog = createCatalog(providers, config.models, Date.now);
+  const facts = openFacts({
+    ...config,
+    home: options.home,
+    fetch: deps.fetch,
+    nowMs: Date.now,
+    report: options.catalogAsked,
+  });
+  const catalog = createCatalog(providers, config.models, Date.now, facts.of);
   const watch = idleWatch(config.server.idle_ms);
+  const tokens = tokenEstimator(createTokenizer(tokenizerIdleMs), Date.now);
   let ready = true;
   let server: ReturnType<typeof Bun.serve> | undefined;
 
   const handler = createHandler({
     catalog,
     protocols,
-    recorder: options.recorder,
+    recorder: recordTo(options.recorder, tokens),
     watch,
+    tokens,
     firstByteMs: config.server.first_byte_ms,
     nowMs: Date.now,
     strict: config.fidelity === 'strict',
@@ -100,18 +122,23 @@ export function createGateway(options: GatewayOptions): Gateway {
         // The handler answers 413 in the caller's protocol; this bound only keeps it from being bypassed.
         maxRequestBodySize: config.server.body_bytes_max + 1024 * 1024,
         fetch: handler,
+        // Bun's own page for an error shows source and paths.
+        development: false,
       });
+      facts.start();
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
     },
     models: () => catalog.list(),
     async stop({ drainMs }) {
       ready = false;
+      facts.stop();
       if (server) {
         const drained = server.stop();
         const timer = Bun.sleep(drainMs).then(() => server?.stop(true));
         await Promise.race([drained, timer]);
       }
       watch.close();
+      tokens.stop();
     },
   };
 }

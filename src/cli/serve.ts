@@ -1,12 +1,14 @@
 import { secretsOf } from '../config/secrets.ts';
 import type { Config } from '../config/schema.ts';
 import type { Gateway } from '../gateway.ts';
+import type { RefreshOutcome } from '../routing/facts-refresh.ts';
 import { accessLog, type AccessLog } from '../telemetry/access-log.ts';
 import { turnMetrics } from '../telemetry/metrics.ts';
 import { recordTo } from '../telemetry/record.ts';
 import { redactor } from '../telemetry/redact.ts';
 import type { Host, Output } from './host.ts';
 import { loadOrComplain } from './load.ts';
+import { homeDirectory } from './state.ts';
 import { version } from './version.ts';
 
 export interface ServeFlags {
@@ -33,6 +35,8 @@ export async function serve(flags: ServeFlags, host: Host): Promise<number> {
     version,
     recorder: recordTo(metrics, log),
     metrics: () => metrics.write(),
+    home: homeDirectory(host),
+    catalogAsked: (outcome) => logCatalog(outcome, log),
   });
   let url: string;
   try {
@@ -62,6 +66,12 @@ function openLog(config: Config, { stdout }: Host): AccessLog {
     write: (text) => stdout.write(text),
     redactor: redactor(secretsOf(config)),
   });
+}
+
+function logCatalog(outcome: RefreshOutcome, log: AccessLog): void {
+  if (outcome.kind === 'failed') log.event('warn', 'model_catalog_refused', { why: outcome.why });
+  else if (outcome.kind === 'renewed') log.event('info', 'model_catalog_renewed', { models: outcome.models });
+  else log.event('debug', 'model_catalog_unchanged');
 }
 
 /** A plain line for people, an event for programs. */

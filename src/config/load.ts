@@ -115,6 +115,12 @@ export const vendors = [
     url: 'ANTHROPIC_BASE_URL',
     standard: 'https://api.anthropic.com',
   },
+  {
+    name: 'google',
+    key: 'GEMINI_API_KEY',
+    url: 'GOOGLE_GEMINI_BASE_URL',
+    standard: 'https://generativelanguage.googleapis.com',
+  },
 ] as const;
 
 /** What can be overridden, and by which variable or flag. */

@@ -24,6 +24,8 @@ export interface Config {
     readonly format: 'auto' | 'json' | 'pretty';
     readonly level: 'debug' | 'info' | 'warn' | 'error';
   };
+  /** How the catalog of models is kept up to date. */
+  readonly catalog: { readonly refresh: boolean; readonly url: string; readonly every_hours: number };
   readonly providers: readonly ProviderConfig[];
   /** Aliases: each name stands for `provider/model` targets, in order. */
   readonly models: Readonly<Record<string, readonly string[]>>;
@@ -36,6 +38,7 @@ export type ProviderSchemas = Readonly<Record<string, z.ZodType>>;
 export const reservedNames: ReadonlySet<string> = new Set([
   'v1',
   'v1beta',
+  'v1alpha',
   'admin',
   'healthz',
   'readyz',
@@ -66,6 +69,7 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
         .default('warn')
         .describe('What happens to a field that cannot be carried: a note (warn) or a 400 (strict)'),
       log: logSchema.prefault({}),
+      catalog: catalogSchema.prefault({}),
       providers: providersSchema(kinds).describe(
         'The upstreams; the first that has a bare model name serves it',
       ),
@@ -121,6 +125,18 @@ const logSchema = z.strictObject({
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .describe('The least severe event written'),
+});
+
+const catalogSchema = z.strictObject({
+  refresh: z
+    .boolean()
+    .default(false)
+    .describe('Whether a running gateway asks for newer limits and prices; else those it came with hold'),
+  url: z
+    .url()
+    .default('https://models.dev/api.json')
+    .describe('Where they are asked for: a document of the shape of models.dev'),
+  every_hours: z.number().min(1).max(168).default(24).describe('How often, in hours'),
 });
 
 const providerName = z

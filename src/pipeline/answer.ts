@@ -1,10 +1,12 @@
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Sight } from '../protocols/tap.ts';
+import { dropCharge, settleCharge } from '../telemetry/charges.ts';
 import type { Outcome, TurnRecord } from '../telemetry/record.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
+import { arrayContentType, arrayText, asJsonArray } from './array-framing.ts';
 import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts';
 import { patiently } from './idle-watch.ts';
 import { nativeStream } from './native-lane.ts';
@@ -36,7 +38,7 @@ export async function answer(exchange: Exchange): Promise<Response> {
   if (!stream) return wholeAnswer(exchange, await reading(exchange, () => readResult(response)));
   // A stream was asked for and something else is announced: some servers mislabel their streams.
   const { first, source } = await reading(exchange, () => sniff(response.body));
-  return first === '{' || first === '<' || first === ''
+  return '{[<'.includes(first)
     ? wholeAnswer(exchange, await reading(exchange, () => readBounded(source, resultBytesMax)))
     : streamAnswer(exchange, source);
 }
@@ -52,8 +54,9 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   let lane: LaneStream & { readonly notes?: readonly Note[] };
   if (native) lane = nativeStream(exchange.upstream, inbound.requestId, exchange.hideUsage);
   else lane = translatedStream(exchange.upstream, exchange.source, inbound.surface, exchange.context());
+  const asArray = inbound.asked?.asArray === true;
   deps.recorder.streamsOpen(1);
-  const body = relay(source, lane, inbound.client, exchange.abort, deps.watch, {
+  const body = relay(source, asArray ? asJsonArray(lane) : lane, inbound.client, exchange.abort, deps.watch, {
     waited(ms) {
       record.upstreamMs += ms;
     },
@@ -67,7 +70,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
       finishRecord(deps, record, end, lane.sight);
     },
   });
-  return succeed(exchange, body, eventStream);
+  return succeed(exchange, body, asArray ? arrayContentType : eventStream);
 }
 
 /** The upstream streams though the client wants it whole. */
@@ -107,12 +110,18 @@ function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
     text += out.encode(event);
   }
   text += out.end();
-  return succeedWhole(exchange, encoder.encode(text), eventStream, sight, out.notes);
+  return inbound.asked?.asArray
+    ? succeedWhole(exchange, encoder.encode(arrayText(text)), arrayContentType, sight, out.notes)
+    : succeedWhole(exchange, encoder.encode(text), eventStream, sight, out.notes);
 }
 
 /** A whole reply in the client's protocol; a reply that ended in a failure is an error answer. */
 function replyAnswer(exchange: Exchange, reply: Reply): Response {
-  if (reply.failure) throw new FailureError(reply.failure);
+  if (reply.failure) {
+    // What was counted until it failed is charged for.
+    exchange.inbound.record.usage = reply.usage;
+    throw new FailureError(reply.failure);
+  }
   const { body, notes } = exchange.inbound.surface.encodeResult(reply, exchange.context());
   const { id, model, usage, choices } = reply;
   const sight: Sight = { done: true, id, model, usage, stop: choices[0]?.stop };
@@ -160,26 +169,30 @@ async function failedAnswer(exchange: Exchange): Promise<Response> {
   const failure: Failure = redirected
     ? strangeFailure('a redirect, which is not followed', response.status)
     : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
+  dropCharge(inbound.record);
   finishRecord(deps, inbound.record, failure);
   // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
   const own = failure.kind === 'authentication';
+  const asArray = inbound.asked?.asArray;
   if (native && !redirected && !own && isErrorBody(body)) {
-    return new Response(body, {
+    return new Response(asArray ? `[${body}\n]` : body, {
       status: response.status,
       headers: { ...replyHeaders(exchange, 'application/json'), ...errorHeaders(failure) },
     });
   }
-  return failureReply(inbound.surface, failure, inbound.requestId, replyHeaders(exchange, ''));
+  return failureReply(inbound.surface, failure, inbound.requestId, replyHeaders(exchange, ''), asArray);
 }
 
-/** An error answer in the client's protocol. */
+/** An error answer in the client's protocol; `asArray` where a stream would have come as one JSON array. */
 export const failureReply = (
   surface: Protocol,
   failure: Failure,
   requestId: string,
   headers: Record<string, string> = {},
-): Response =>
-  new Response(JSON.stringify(surface.encodeFailure(failure, requestId)), {
+  asArray = false,
+): Response => {
+  const body = JSON.stringify(surface.encodeFailure(failure, requestId));
+  return new Response(asArray ? `[${body}\n]` : body, {
     status: failure.status,
     headers: {
       ...headers,
@@ -188,6 +201,7 @@ export const failureReply = (
       'x-request-id': requestId,
     },
   });
+};
 
 /** Closes the record of a turn and hands it over. */
 export function finishRecord(
@@ -206,6 +220,8 @@ export function finishRecord(
     record.usage = sight.usage;
     record.stop = sight.stop;
   }
+  const isComplete = failure === undefined || (sight?.done === true && sight.failure === undefined);
+  settleCharge(record, record.usage, isComplete);
   deps.recorder.record(record);
 }
 

@@ -1,16 +1,28 @@
 import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
-import type { Provider } from '../providers/provider.ts';
+import type { Operation, Provider } from '../providers/provider.ts';
 import type { Catalog } from '../routing/catalog.ts';
 import type { Recorder, TurnRecord } from '../telemetry/record.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import type { TokenEstimator } from './token-estimator.ts';
 
-/** A turn as the server hands it over. */
+/** What a path says where other protocols say it in the body. */
+export interface AskedByPath {
+  readonly model: string;
+  readonly stream: boolean;
+  /** A stream is to come as one JSON array instead of server-sent events; so does its failure. */
+  readonly asArray: boolean;
+}
+
+/** A request to a model as the server hands it over. */
 export interface Inbound {
   readonly requestId: string;
   readonly surface: Protocol;
+  readonly operation: Operation;
+  /** Absent where the body names the model. */
+  readonly asked: AskedByPath | undefined;
   /** The client's headers. */
   readonly headers: Headers;
   /** The query string with its `?`, or an empty one. */
@@ -31,6 +43,7 @@ export interface PipelineDeps {
   readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
   readonly recorder: Recorder;
   readonly watch: IdleWatch;
+  readonly tokens: TokenEstimator;
   /** How long an upstream may take to answer at all; no limit of its own when absent. */
   readonly firstByteMs?: number;
   readonly nowMs: () => number;

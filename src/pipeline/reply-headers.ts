@@ -1,6 +1,6 @@
 import type { Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Inbound } from './exchange.ts';
 
 /** Upstream headers that clients act on; everything else an upstream says stays inside. */
 const passed: ReadonlySet<string> = new Set([
@@ -14,21 +14,28 @@ const notesCharsMax = 2_000;
 
 /** The headers of a reply that an upstream has given. */
 export function replyHeaders(exchange: Exchange, contentType: string): Record<string, string> {
-  const { inbound, provider, response } = exchange;
-  const { record } = inbound;
-  const headers: Record<string, string> = {
-    'content-type': contentType,
-    'x-request-id': inbound.requestId,
-    'dragoman-provider': provider.name,
-    'dragoman-model': headerText(record.upstreamModel ?? ''),
-    'dragoman-transport': 'http',
-  };
-  if (inbound.surface.id === 'anthropic-messages') headers['request-id'] = inbound.requestId;
-  if (record.stream) headers['cache-control'] = 'no-cache';
-  if (record.notes.length > 0) headers['dragoman-notes'] = notesHeader(record.notes);
-  response.headers.forEach((value, name) => {
+  const headers = ownHeaders(exchange.inbound, contentType);
+  headers['dragoman-transport'] = 'http';
+  exchange.response.headers.forEach((value, name) => {
     if (passed.has(name) || passedFamilies.some((family) => name.startsWith(family))) headers[name] = value;
   });
+  return headers;
+}
+
+/** The headers of a reply, whoever has given it, to a request that has found its model. */
+export function ownHeaders(
+  { record, requestId, surface }: Inbound,
+  contentType: string,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    'content-type': contentType,
+    'x-request-id': requestId,
+    'dragoman-provider': record.provider ?? '',
+    'dragoman-model': headerText(record.upstreamModel ?? ''),
+  };
+  if (surface.id === 'anthropic-messages') headers['request-id'] = requestId;
+  if (record.stream) headers['cache-control'] = 'no-cache';
+  if (record.notes.length > 0) headers['dragoman-notes'] = notesHeader(record.notes);
   return headers;
 }
 

@@ -1,5 +1,4 @@
 import { asString, isObject } from '../turn/json.ts';
-import type { Note } from '../turn/note.ts';
 import type { Extras, NativePart, ProtocolId } from '../turn/part.ts';
 
 /**
@@ -25,12 +24,8 @@ export function foreignMembers(extras: Extras | undefined, own: ProtocolId): str
 }
 
 /**
- * How much is lost with a part that only its own protocol knows: the conversation goes on without most of them,
- * but what asks for a compaction makes no sense as a request for a reply.
+ * The words of a part that only its own protocol knows, where it is no more than a word: the name of a tool that a
+ * search has found.
  */
-export const nativeWeight = (part: NativePart): Note['weight'] =>
-  part.type === 'compaction_trigger' ? 'refuse' : 'degrade';
-
-/** The words of such a part, where it is no more than a word: the name of a tool that a search has found. */
 export const nativeText = (part: NativePart): string | undefined =>
   part.type === 'tool_reference' ? asString(part.value.tool_name) : undefined;

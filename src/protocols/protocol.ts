@@ -5,6 +5,7 @@ import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { Reply } from '../turn/reply.ts';
 import type { TurnRequest } from '../turn/request.ts';
+import type { CountRules } from './count.ts';
 import type { SseFrame } from './sse.ts';
 import type { TapRules } from './tap.ts';
 
@@ -140,4 +141,11 @@ export interface Protocol {
   failureFrames(failure: Failure, context: { requestId: string; lastData: string | undefined }): string;
   /** What to look for in a stream that passes through untouched. */
   readonly tap: TapRules;
+  /** How tokens are counted without a turn, where the protocol has a route for that. */
+  readonly count?: CountRules;
+  /**
+   * Writes the upstream's name of a model where a body names it beside the path, for native bodies that are no
+   * turns. Returns the same object when there is nothing to write.
+   */
+  renameModel?(body: JsonObject, asked: string, model: string): JsonObject;
 }

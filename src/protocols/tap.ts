@@ -21,6 +21,8 @@ export interface TapRules {
    * quote would be escaped, so a match is never model text. A key that is followed by `null` is passed over.
    */
   readonly needles: readonly string[];
+  /** One more, of which only the last in a chunk is worth parsing: what it leads to is stated anew in every frame. */
+  readonly lastNeedle?: string;
   /** Frames that are not JSON but terminal, such as chat's `[DONE]`. */
   readonly terminal?: string;
   /** A clean end is complete once a stop was seen: servers may leave the terminal frame out. */
@@ -67,7 +69,7 @@ const newline = 10;
  */
 export function streamTap(rules: TapRules, hide?: (data: JsonObject) => boolean): Tap {
   const sight: Sight = { done: false };
-  const { needles, terminal } = patternsOf(rules);
+  const { needles, lastNeedle, terminal } = patternsOf(rules);
   let pending: Uint8Array | undefined;
   let tail: Uint8Array | undefined;
   let first = true;
@@ -86,6 +88,11 @@ export function streamTap(rules: TapRules, hide?: (data: JsonObject) => boolean)
         if (starts === undefined) starts = [start];
         else if (!starts.includes(start)) starts.push(start);
       }
+    }
+    if (lastNeedle !== undefined) {
+      const at = findLast(bytes, lastNeedle, bytes.length);
+      const start = at < 0 ? -1 : frameStart(bytes, at);
+      if (start >= 0 && starts?.includes(start) !== true) (starts ??= []).push(start);
     }
     if (terminal !== undefined && hasTerminal(bytes, terminal)) sight.done = true;
     tail = bytes;
@@ -139,6 +146,7 @@ const nothing = new Uint8Array(0);
 
 interface Patterns {
   readonly needles: readonly Uint8Array[];
+  readonly lastNeedle: Uint8Array | undefined;
   readonly terminal: Uint8Array | undefined;
 }
 
@@ -149,6 +157,7 @@ function patternsOf(rules: TapRules): Patterns {
   if (patterns === undefined) {
     patterns = {
       needles: rules.needles.map((needle) => Buffer.from(needle)),
+      lastNeedle: rules.lastNeedle === undefined ? undefined : Buffer.from(rules.lastNeedle),
       terminal: rules.terminal === undefined ? undefined : Buffer.from(rules.terminal),
     };
     compiled.set(rules, patterns);

@@ -10,11 +10,24 @@ export interface ModelInfo {
   /** Unix seconds. */
   readonly created?: number;
   readonly ownedBy?: string;
+  /** Limits that the upstream states of it, in tokens. */
+  readonly inputTokensMax?: number;
+  readonly outputTokensMax?: number;
+  /** It makes embeddings and takes no turns. */
+  readonly embeds?: boolean;
 }
+
+/**
+ * What a request asks a model for: a turn, the number of tokens of a would-be turn, an embedding of one text, or
+ * of many at once (a route of its own on Gemini only).
+ */
+export type Operation = 'turn' | 'count' | 'embed' | 'embed_batch';
 
 /** One request to an upstream, before the provider has addressed it. */
 export interface Call {
+  /** Whose wire form it has. OpenAI's embeddings go by `openai-chat`. */
   readonly protocol: ProtocolId;
+  readonly operation: Operation;
   readonly model: string;
   readonly stream: boolean;
   readonly body: Uint8Array | string;
@@ -40,6 +53,13 @@ export interface Provider {
   /** What it speaks for a model, best first. Never empty. */
   protocols(model: string): readonly ProtocolId[];
   abilities(protocol: ProtocolId, model: string): Abilities;
+  /** Whether it has a route for this in the wire form of this protocol; absent where it serves turns only. */
+  offers?(operation: Exclude<Operation, 'turn'>, protocol: ProtocolId): boolean;
+  /**
+   * The top-level members that a request to it may have, beside the model, the conversation and `stream`; all
+   * others are left out with a note. Every member may pass where this is absent or `undefined`.
+   */
+  allows?(protocol: ProtocolId, model: string): ReadonlySet<string> | undefined;
   /** The models named in the configuration; `undefined` when they are to be discovered. */
   readonly configured: readonly ModelInfo[] | undefined;
   /** Asks the upstream what it offers. */

@@ -1,4 +1,5 @@
 import type { ModelInfo, Provider } from '../providers/provider.ts';
+import type { ModelFacts } from './model-facts.ts';
 import { nearest } from './nearest.ts';
 
 /** Where a turn goes. */
@@ -6,6 +7,7 @@ export interface Route {
   readonly provider: Provider;
   /** The model's name at that provider. */
   readonly model: string;
+  readonly facts?: ModelFacts;
 }
 
 export type RouteResult =
@@ -18,6 +20,8 @@ export interface CatalogEntry extends ModelInfo {
   readonly provider: string;
   /** The `provider/model` it stands for, when the entry is an alias. */
   readonly aliasOf?: string;
+  /** What is known of it; what its upstream states itself stands beside it and is better. */
+  readonly facts?: ModelFacts;
 }
 
 /** The name under which an entry is asked for at the gateway. */
@@ -53,6 +57,7 @@ export function createCatalog(
   providers: readonly Provider[],
   aliases: Readonly<Record<string, readonly string[]>>,
   nowMs: () => number,
+  factsOf: (provider: string, model: string) => ModelFacts | undefined = () => undefined,
 ): Catalog {
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const discovered = new Map<string, Discovered>();
@@ -83,10 +88,15 @@ export function createCatalog(
     return result;
   }
 
+  const routeTo = (provider: Provider, model: string): RouteResult => ({
+    found: true,
+    route: { provider, model, facts: factsOf(provider.name, model) },
+  });
+
   function at(provider: Provider, model: string): RouteResult {
     const closed = provider.configured;
     if (!closed || closed.some((entry) => entry.id === model)) {
-      return { found: true, route: { provider, model } };
+      return routeTo(provider, model);
     }
     return {
       found: false,
@@ -111,7 +121,7 @@ export function createCatalog(
     if (prefixed) return at(prefixed, wanted.slice(slash + 1));
     for (const provider of providers) {
       if (provider.configured?.some((entry) => entry.id === wanted)) {
-        return { found: true, route: { provider, model: wanted } };
+        return routeTo(provider, wanted);
       }
     }
     return discoverBare(name, wanted);
@@ -123,16 +133,22 @@ export function createCatalog(
       if (provider.configured) continue;
       const { models } = await modelsOf(provider);
       if (models.some((entry) => entry.id === wanted)) {
-        return { found: true, route: { provider, model: wanted } };
+        return routeTo(provider, wanted);
       }
     }
     const { models } = await list();
     return { found: false, near: nearest(name, models.map(publicName)) };
   }
 
+  function aliasEntry(id: string, target: string): CatalogEntry {
+    const slash = target.indexOf('/');
+    const provider = target.slice(0, slash);
+    return { id, provider, aliasOf: target, facts: factsOf(provider, target.slice(slash + 1)) };
+  }
+
   const aliasEntries = (): CatalogEntry[] =>
     Object.entries(aliases).flatMap(([id, [target]]) =>
-      target === undefined ? [] : [{ id, provider: target.slice(0, target.indexOf('/')), aliasOf: target }],
+      target === undefined ? [] : [aliasEntry(id, target)],
     );
 
   async function list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }> {
@@ -143,7 +159,9 @@ export function createCatalog(
     answers.forEach((answer, i) => {
       const provider = asked[i]!;
       if (answer.failed) failed.push(provider.name);
-      for (const model of answer.models) models.push({ ...model, provider: provider.name });
+      for (const model of answer.models) {
+        models.push({ ...model, provider: provider.name, facts: factsOf(provider.name, model.id) });
+      }
     });
     return { models, failed };
   }

@@ -1,17 +1,20 @@
 import { Hono, type Context } from 'hono';
 import { failureReply } from '../pipeline/answer.ts';
-import type { PipelineDeps } from '../pipeline/exchange.ts';
+import { serveCount } from '../pipeline/count.ts';
+import { serveEmbeddings } from '../pipeline/embed.ts';
+import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
 import { serveTurn } from '../pipeline/turn.ts';
-import type { Protocol } from '../protocols/protocol.ts';
+import type { Operation } from '../providers/provider.ts';
 import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
-import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import { invalidRequest, type Failure } from '../turn/failure.ts';
 import { readBody } from './body.ts';
+import { callRoutes, type CallRoute } from './call-routes.ts';
 import { leaveOutClientMarks } from './client-habits.ts';
 import { refusedOrigin } from './guard.ts';
-import { anthropicModel, anthropicModels, openAiModel, openAiModels } from './models.ts';
+import { modelRoutes } from './model-routes.ts';
 import { requestId } from './request-id.ts';
-import { turnRoutes, type TurnRoute } from './turn-routes.ts';
+import { surfaceOf } from './surface.ts';
 
 export interface ServerDeps extends PipelineDeps {
   readonly version: string;
@@ -24,25 +27,19 @@ export interface ServerDeps extends PipelineDeps {
   readonly ready: () => boolean;
 }
 
-/** All routes that are no turns, as one Hono application. */
+/** All routes that ask nothing of a model, as one Hono application. */
 function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
-  for (const prefix of ['', '/:provider']) {
-    app.get(`${prefix}/v1/models`, (c) => models(deps, c));
-    app.get(`${prefix}/v1/models/:id{.+}`, (c) => model(deps, c));
-  }
+  modelRoutes(app, deps);
   app.get('/healthz', (c) => c.json({ status: 'ok', version: deps.version }));
   app.get('/readyz', (c) =>
     deps.ready() ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503),
   );
   app.get('/metrics', (c) => c.body(deps.metrics(), 200, { 'content-type': prometheusContentType }));
   app.get('/', (c) => c.json({ name: 'dragoman', version: deps.version }));
-  app.notFound((c) => refused(surfaceOf(deps, c), c, noRoute(c)));
-  app.onError((error, c) => {
-    const failure = error instanceof FailureError ? error.failure : internal;
-    return refused(surfaceOf(deps, c), c, failure);
-  });
+  app.notFound((c) => refused(deps, c, noRoute(c)));
+  app.onError((_error, c) => refused(deps, c, internal));
   return app;
 }
 
@@ -52,36 +49,49 @@ interface Connections {
 }
 
 /**
- * What a server calls for each request: the guard, then the turn routes, then all others. Turns are matched here
- * because a router costs them more than their own handling of the body.
+ * What a server calls for each request: the guard, then the calls to models, then all others. Calls are matched
+ * here because a router costs them more than their own handling of the body.
  */
 export function createHandler(
   deps: ServerDeps,
 ): (request: Request, connections?: Connections) => Response | Promise<Response> {
   const app = createApp(deps);
-  const match = turnRoutes(deps.protocols);
-  const chat = deps.protocols.get('openai-chat')!;
+  const match = callRoutes(deps.protocols);
   return (request, connections = {}) => {
     const why = refusedOrigin(request.headers, deps.onLoopback);
-    if (why !== undefined) return failureReply(chat, forbidden(why), requestId(null));
     const route = match(request.url);
+    if (why !== undefined) {
+      const { pathname } = new URL(request.url);
+      const surface = route?.surface ?? surfaceOf(deps.protocols, pathname, request.headers);
+      return failureReply(surface, forbidden(why), requestId(null));
+    }
     if (route === undefined) return app.fetch(request);
-    if (request.method === 'POST') return turn(deps, route, request, connections);
+    if (request.method === 'POST') return call(deps, route, request, connections);
     return failureReply(route.surface, notAllowed, requestId(request.headers.get('x-request-id')));
   };
 }
 
-function turn(
+const serve: Record<Operation, (deps: PipelineDeps, inbound: Inbound) => Promise<Response>> = {
+  turn: serveTurn,
+  count: serveCount,
+  embed: serveEmbeddings,
+  embed_batch: serveEmbeddings,
+};
+
+function call(
   deps: ServerDeps,
-  route: TurnRoute,
+  route: CallRoute,
   request: Request,
   connections: Connections,
 ): Promise<Response> {
   const { headers } = request;
+  const { surface, operation } = route;
   const id = requestId(headers.get('x-request-id'));
-  return serveTurn(deps, {
+  return serve[operation](deps, {
     requestId: id,
-    surface: route.surface,
+    surface,
+    operation,
+    asked: route.asked,
     headers,
     search: route.search,
     async body() {
@@ -95,7 +105,7 @@ function turn(
     leaveOut: leaveOutClientMarks,
     record: startRecord({
       requestId: id,
-      surface: route.surface.id,
+      surface: recordedAs[operation] ?? surface.id,
       method: 'POST',
       route: route.template,
       startedMs: performance.now(),
@@ -104,55 +114,25 @@ function turn(
   });
 }
 
-async function models(deps: ServerDeps, c: Context): Promise<Response> {
-  const only = knownProvider(deps, c);
-  const { models: entries, failed } = await deps.catalog.list(only);
-  const shape = isAnthropic(c) ? anthropicModels : openAiModels;
-  // A provider that could not be asked is named, so that a short list does not look like the whole one.
-  const headers: Record<string, string> =
-    failed.length > 0 ? { 'dragoman-notes': `unreachable: ${failed.join(', ')}` } : {};
-  return c.json(shape(entries, only !== undefined), 200, headers);
+/** What a call that is no turn is called in the log. */
+const recordedAs: Partial<Record<Operation, string>> = {
+  count: 'count',
+  embed: 'embeddings',
+  embed_batch: 'embeddings',
+};
+
+function refused(deps: ServerDeps, c: Context, failure: Failure): Response {
+  const { path, raw } = c.req;
+  const surface = surfaceOf(deps.protocols, path, raw.headers);
+  return failureReply(surface, failure, requestId(raw.headers.get('x-request-id')));
 }
-
-async function model(deps: ServerDeps, c: Context): Promise<Response> {
-  const only = knownProvider(deps, c);
-  const wanted = c.req.param('id');
-  const { models: entries } = await deps.catalog.list(only);
-  const entry = entries.find((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
-  if (!entry)
-    throw new FailureError(
-      notFound(`the model ${JSON.stringify(wanted)} does not exist here`, 'model_not_found'),
-    );
-  const shape = isAnthropic(c) ? anthropicModel : openAiModel;
-  return c.json(shape(entry, only !== undefined));
-}
-
-function knownProvider(deps: ServerDeps, c: Context): string | undefined {
-  const only = c.req.param('provider');
-  if (only !== undefined && !deps.catalog.provider(only)) {
-    throw new FailureError(notFound(`there is no provider ${JSON.stringify(only)} here`, 'not_found'));
-  }
-  return only;
-}
-
-/** Anthropic's clients name the API version on every request; nobody else does. */
-const isAnthropic = (c: Context): boolean => c.req.header('anthropic-version') !== undefined;
-
-/** The protocol in which an error is written where no turn route matched. */
-function surfaceOf(deps: ServerDeps, c: Context): Protocol {
-  const messages = /\/v1\/messages(?:\/|$)/.test(c.req.path) || isAnthropic(c);
-  return deps.protocols.get(messages ? 'anthropic-messages' : 'openai-chat')!;
-}
-
-function refused(surface: Protocol, c: Context, failure: Failure): Response {
-  return failureReply(surface, failure, requestId(c.req.header('x-request-id') ?? null));
-}
-
-const notFound = (message: string, code: string): Failure =>
-  invalidRequest(message, undefined, { status: 404, kind: 'not_found', code });
 
 const noRoute = (c: Context): Failure =>
-  notFound(`there is no route ${c.req.method} ${c.req.path.slice(0, 200)}`, 'not_found');
+  invalidRequest(`there is no route ${c.req.method} ${c.req.path.slice(0, 200)}`, undefined, {
+    status: 404,
+    kind: 'not_found',
+    code: 'not_found',
+  });
 
 const notAllowed: Failure = invalidRequest('this route takes POST only', undefined, { status: 405 });
 

@@ -1,4 +1,5 @@
 import { publicName, type CatalogEntry } from '../routing/catalog.ts';
+import { refuse } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 
 /** A day that stands for "not known" where a list must date its models (2025-01-01). */
@@ -36,10 +37,56 @@ export function anthropicModels(entries: readonly CatalogEntry[], scoped: boolea
 /** `GET /v1/models/{id}` as Anthropic answers it. */
 export function anthropicModel(entry: CatalogEntry, scoped: boolean): JsonObject {
   const id = publicId(entry, scoped);
+  const { facts } = entry;
   return {
     type: 'model',
     id,
-    display_name: entry.name ?? id,
+    display_name: entry.name ?? facts?.name ?? id,
     created_at: new Date((entry.created ?? undatedSeconds) * 1000).toISOString(),
+    max_input_tokens: entry.inputTokensMax ?? facts?.inputTokensMax ?? facts?.contextTokensMax ?? null,
+    max_tokens: entry.outputTokensMax ?? facts?.outputTokensMax ?? null,
+  };
+}
+
+/** The longest page that Google gives. */
+const geminiPageMax = 1000;
+
+/**
+ * `GET /v1beta/models` as Google answers it. Without a `pageSize` the whole list is one page; a page's token is the
+ * place of its first model.
+ */
+export function geminiModels(
+  entries: readonly CatalogEntry[],
+  scoped: boolean,
+  query: (name: string) => string | undefined,
+): JsonObject {
+  const from = wholeNumber(query, 'pageToken') ?? 0;
+  const size = wholeNumber(query, 'pageSize');
+  const to = size ? from + Math.min(size, geminiPageMax) : entries.length;
+  return {
+    models: entries.slice(from, to).map((entry) => geminiModel(entry, scoped)),
+    ...(to < entries.length ? { nextPageToken: String(to) } : {}),
+  };
+}
+
+function wholeNumber(query: (name: string) => string | undefined, name: string): number | undefined {
+  const value = query(name);
+  if (value === undefined || value === '') return undefined;
+  if (!/^\d{1,9}$/.test(value)) refuse(`${name} is not valid`, name);
+  return Number(value);
+}
+
+/** `GET /v1beta/models/{id}` as Google answers it. */
+export function geminiModel(entry: CatalogEntry, scoped: boolean): JsonObject {
+  const id = publicId(entry, scoped);
+  const { facts } = entry;
+  return {
+    name: `models/${id}`,
+    displayName: entry.name ?? facts?.name ?? id,
+    inputTokenLimit: entry.inputTokensMax ?? facts?.inputTokensMax ?? facts?.contextTokensMax,
+    outputTokenLimit: entry.outputTokensMax ?? facts?.outputTokensMax,
+    supportedGenerationMethods: entry.embeds
+      ? ['embedContent', 'batchEmbedContents']
+      : ['generateContent', 'streamGenerateContent', 'countTokens'],
   };
 }

@@ -1,5 +1,5 @@
 import { inputTokens, outputTokens } from '../turn/usage.ts';
-import { registry, type Counter, type Histogram } from './prometheus.ts';
+import { registry, type Counter } from './prometheus.ts';
 import type { Recorder, TurnRecord } from './record.ts';
 
 /** The gateway's metrics. */
@@ -36,6 +36,9 @@ const firstTokenBounds = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 const overheadBounds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
+/** `gen_ai.operation.name` of what is no turn. */
+const operations: Readonly<Record<string, string>> = { embeddings: 'embeddings', count: 'count_tokens' };
 
 const folded = 'other';
 
@@ -86,11 +89,21 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     'field',
     'action',
   ]);
+  const cost = metrics.counter(
+    'dragoman_cost_usd_total',
+    'What turns cost in US dollars, as far as it is known.',
+    ['provider', 'model'],
+  );
+  const unknownCost = metrics.counter(
+    'dragoman_cost_unknown_total',
+    'Answers of upstreams whose cost is not known, or not wholly: they lack a price, or their usage.',
+    ['provider', 'model', 'lacks'],
+  );
   const streams = metrics.gauge('dragoman_streams_open', 'Streams to clients that are open now.', []).with();
   processMetrics(metrics, options);
 
   const newSeries = (surface: string, provider: string, model: string) => {
-    const own = ['chat', provider, model, surface] as const;
+    const own = [operations[surface] ?? 'chat', provider, model, surface] as const;
     const type = (name: string) => once(() => tokens.with(...own, name));
     return {
       answered: keyed((key: number) =>
@@ -108,6 +121,12 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     keyed((provider: string) => keyed((model: string) => newSeries(surface, provider, model))),
   );
   const overheadOf = keyed((surface: string) => keyed((lane: string) => overhead.with(surface, lane)));
+  const costOf = keyed((provider: string) =>
+    keyed((model: string) => ({
+      usd: once(() => cost.with(provider, model)),
+      unknown: keyed((lacks: string) => unknownCost.with(provider, model, lacks)),
+    })),
+  );
   const modelOf = modelLabels(options.modelsMax ?? 200);
   const noteOf = noteCounters((field, action) => notes.with(field, action), options.noteFieldsMax ?? 200);
 
@@ -118,6 +137,11 @@ export function turnMetrics(options: MetricsOptions): Metrics {
       series.answered(record.status * 2 + (record.stream ? 1 : 0)).add(1);
       if (record.notes.length > 0) {
         for (const note of record.notes) noteOf(note.path, note.action).add(1);
+      }
+      for (const each of record.costs) {
+        const own = costOf(each.provider)(modelOf({ provider: each.provider, upstreamModel: each.model }));
+        if (each.usd !== undefined) own.usd().add(each.usd);
+        if (each.lacks !== undefined) own.unknown(each.lacks).add(1);
       }
       if (provider === '') return;
 
@@ -149,7 +173,9 @@ export function turnMetrics(options: MetricsOptions): Metrics {
  * The model's name as a label. Names come from clients, so their number is bounded, and one that no upstream
  * knew gets no series of its own.
  */
-function modelLabels(modelsMax: number): (record: TurnRecord) => string {
+function modelLabels(
+  modelsMax: number,
+): (record: Pick<TurnRecord, 'provider' | 'model' | 'upstreamModel' | 'failure'>) => string {
   const known = new Map<string, Set<string>>();
   let count = 0;
   return ({ provider, model, upstreamModel = model, failure }) => {
@@ -227,7 +253,7 @@ function keyed<Key, Value>(create: (key: Key) => Value): (key: Key) => Value {
 }
 
 /** Made on first use, so that a series without observations is not written. */
-function once(create: () => Histogram): () => Histogram {
-  let made: Histogram | undefined;
+function once<Series>(create: () => Series): () => Series {
+  let made: Series | undefined;
   return () => (made ??= create());
 }

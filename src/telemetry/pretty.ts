@@ -30,6 +30,7 @@ export function prettyRecord(nowMs: number, fields: Fields, color: boolean): str
     parts.push(paint('dim', `first ${duration(fields.first_token_ms)}`));
   if (fields.input_tokens !== undefined) parts.push(`${text('input_tokens')}→${text('output_tokens')} tok`);
   if (fields.cache_read_tokens) parts.push(paint('dim', `${text('cache_read_tokens')} cached`));
+  if (fields.cost_usd !== undefined) parts.push(paint('dim', dollars(fields)));
   if (fields.stop !== undefined && fields.stop !== 'end') parts.push(paint('dim', text('stop')));
   if (Array.isArray(fields.notes))
     parts.push(paint('yellow', noted(fields.notes, Number(fields.notes_count))));
@@ -80,6 +81,10 @@ const timeOfDay = (nowMs: number): string => {
     .map((n) => String(n).padStart(2, '0'))
     .join(':');
 };
+
+/** In cents and parts of them; `≥` where the reply broke off before it was counted. */
+const dollars = ({ cost_usd: usd, cost }: Fields): string =>
+  `${cost === 'partial' ? '≥' : ''}$${Number(usd).toFixed(Number(usd) < 0.1 ? 5 : 2)}`;
 
 const duration = (ms: unknown): string => {
   const value = Number(ms);

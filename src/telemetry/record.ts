@@ -3,6 +3,7 @@ import type { Stop } from '../turn/event.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { Usage } from '../turn/usage.ts';
+import type { CostBasis, DispatchCost, Prices } from './cost.ts';
 
 /** How a request ended: answered, failed, left by the client, or cut by the upstream in mid reply. */
 export type Outcome = 'ok' | 'error' | 'cancelled' | 'cut';
@@ -32,7 +33,17 @@ export interface TurnRecord {
   outcome: Outcome;
   failure?: Pick<Failure, 'kind' | 'scope' | 'code' | 'cause'> & Partial<Pick<Failure, 'message'>>;
   stop?: Stop;
+  /** What tokens cost where the request goes; replaced when it goes elsewhere. */
+  prices?: Prices;
+  /** Of the last dispatch, as far as its upstream got to state it. */
   usage?: Usage;
+  /** The dispatch that is charged for now; see `charges.ts`. */
+  charging?: { readonly provider: string; readonly model: string; readonly prices?: Prices };
+  /** What each dispatch cost that an upstream began to answer, in order. */
+  costs: readonly DispatchCost[];
+  /** The sum of them; absent when there are none, and when one of them is not known. */
+  costUsd?: number;
+  costBasis?: CostBasis;
   notes: readonly Note[];
   /** Points in time on one clock, in milliseconds; only their differences have a meaning. */
   readonly startedMs: number;
@@ -73,6 +84,7 @@ export function startRecord(
     status: 500,
     outcome: 'error',
     notes: [],
+    costs: [],
     endedMs: known.startedMs,
     upstreamMs: 0,
     bytesIn: 0,

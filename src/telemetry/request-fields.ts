@@ -40,6 +40,8 @@ export function requestFields(record: TurnRecord) {
     output_tokens: usage && outputTokens(usage),
     cache_read_tokens: usage?.cacheRead,
     reasoning_tokens: usage?.reasoning,
+    cost_usd: record.costUsd,
+    cost: record.costBasis,
     notes: notes.length === 0 ? undefined : noteTexts(notes),
     notes_count: notes.length || undefined,
     duration_ms: toTenths(record.endedMs - record.startedMs),

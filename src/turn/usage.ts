@@ -22,9 +22,20 @@ export interface Usage {
   predictionRejected?: number;
   webSearches?: number;
   webFetches?: number;
+  /** The upstream's word for how it served the turn, where that was not the ordinary way: `flex`, `priority`. */
+  tier?: string;
+  /** The region it was served in, where the client or its account is held to one. */
+  region?: string;
   /** The upstream's own usage object, verbatim. */
   raw?: Json;
 }
+
+/** Words for the ordinary service. */
+const ordinary: ReadonlySet<string> = new Set(['default', 'standard', 'auto', 'on_demand']);
+
+/** The `tier` of a usage: an upstream's word for how it served a turn, absent where that is the ordinary way. */
+export const tierOf = (word: Json | undefined): string | undefined =>
+  typeof word !== 'string' || word === '' || ordinary.has(word) ? undefined : word;
 
 /** All prompt tokens, cached or not. */
 export const inputTokens = (usage: Usage): number =>

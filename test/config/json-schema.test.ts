@@ -30,12 +30,13 @@ test('it asks for nothing that has a default', () => {
 
 test('it tells provider kinds apart by their type', () => {
   const options = schema.properties!.providers!.items!.oneOf!;
-  expect(options.map((option) => option.properties!.type!.const)).toEqual(['openai', 'anthropic', 'demo']);
-  expect(options.map((option) => option.required)).toEqual([
-    ['name', 'type'],
-    ['name', 'type'],
-    ['name', 'type'],
+  expect(options.map((option) => option.properties!.type!.const)).toEqual([
+    'openai',
+    'anthropic',
+    'google',
+    'demo',
   ]);
+  for (const option of options) expect(option.required).toEqual(['name', 'type']);
 });
 
 test('every setting of the gateway has a description, and every limit says its unit', () => {

@@ -24,6 +24,12 @@ export const kinds = {
     base_url: z.url().default('https://api.anthropic.test'),
     api_key: z.string().min(1).optional(),
   }),
+  google: z.strictObject({
+    name: z.string(),
+    type: z.literal('google'),
+    base_url: z.url().default('https://generativelanguage.googleapis.test'),
+    api_key: z.string().min(1).optional(),
+  }),
   demo: z.strictObject({ name: z.string(), type: z.literal('demo') }),
 };
 

@@ -28,7 +28,7 @@ describe('what is wrong is said with its line, column and path', () => {
     expect(problemsOf(text)).toEqual([
       'dragoman.yaml:2:3: server.prot: unknown key; did you mean "port"?',
       'dragoman.yaml:3:9: server.port: expected a number',
-      'dragoman.yaml:6:11: providers[0].type: expected one of openai, anthropic, demo (did you mean "openai"?)',
+      'dragoman.yaml:6:11: providers[0].type: expected one of openai, anthropic, google, demo (did you mean "openai"?)',
       'dragoman.yaml:9:15: providers[1].base_url: not a URL such as https://host/path',
       'dragoman.yaml:10:5: providers[1].api-key: unknown key; did you mean "api_key"?',
       'dragoman.yaml:11:17: providers[1].protocols[0]: expected one of openai-chat, openai-responses (did you mean "openai-chat"?)',
@@ -242,7 +242,7 @@ describe('where the configuration is found', () => {
       OPENAI_API_KEY: 'sk-o',
       ANTHROPIC_API_KEY: 'sk-a',
       ANTHROPIC_BASE_URL: 'http://127.0.0.1:1',
-      GEMINI_API_KEY: 'g',
+      GEMINI_API_KEY: 'AIza-g',
     };
     const loaded = load(env, {}, empty);
     expect(
@@ -251,6 +251,7 @@ describe('where the configuration is found', () => {
     ).toEqual([
       ['openai', 'openai', 'https://api.openai.com/v1', 'sk-o'],
       ['anthropic', 'anthropic', 'http://127.0.0.1:1', 'sk-a'],
+      ['google', 'google', 'https://generativelanguage.googleapis.com', 'AIza-g'],
       ['demo', 'demo', undefined, undefined],
     ]);
     const wrong = load({ OPENAI_API_KEY: 'sk-o', OPENAI_BASE_URL: 'nope' }, {}, empty);

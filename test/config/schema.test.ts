@@ -18,6 +18,7 @@ describe('dragoman.yaml', () => {
       store: 'sqlite:./.dragoman/dragoman.db',
       fidelity: 'warn',
       log: { format: 'auto', level: 'info' },
+      catalog: { refresh: false, url: 'https://models.dev/api.json', every_hours: 24 },
       providers: [{ name: 'demo', type: 'demo' }],
       models: {},
     });

@@ -1,16 +1,31 @@
 import { describe, expect, test } from 'bun:test';
-import { anthropicMessages } from '../../src/protocols/anthropic-messages/index.ts';
-import { openaiChat } from '../../src/protocols/openai-chat/index.ts';
-import { openaiResponses } from '../../src/protocols/openai-responses/index.ts';
-import type { Abilities, Protocol } from '../../src/protocols/protocol.ts';
+import type { Abilities } from '../../src/protocols/protocol.ts';
 import { FailureError } from '../../src/turn/failure.ts';
 import type { JsonObject } from '../../src/turn/json.ts';
 import { corpusAvailable, corpusRoot } from '../support/corpus.ts';
 import { type Surface, surfaces } from './finish.ts';
+import { protocols } from './protocols.ts';
 import { recordedRequests } from './recorded-requests.ts';
 
 /** Members that say nothing to another protocol and are left out without a word. */
-const meaningless: readonly { readonly member: RegExp; readonly why: string }[] = [
+const meaningless: readonly { readonly member: RegExp; readonly to?: Surface; readonly why: string }[] = [
+  { member: /^stream$/, to: 'google-gemini', why: 'Gemini says in the path that a reply is to be streamed.' },
+  { member: /\.\$schema\./, why: 'The version of JSON Schema says nothing about a value.' },
+  {
+    member: /^tool_choice\{auto\}\.type$/,
+    to: 'google-gemini',
+    why: 'Auto is what the API does anyway.',
+  },
+  {
+    member: /^reasoning\.summary$/,
+    to: 'google-gemini',
+    why: 'Thoughts are shown in summary or not at all; how long a summary is to be, its own models choose.',
+  },
+  { member: /^systemInstruction<user>\.role$/, why: 'Instructions are spoken by nobody in particular.' },
+  {
+    member: /\.functionResponse\.(id|name)$/,
+    why: 'A result is joined to its call by either, and what the call says goes up.',
+  },
   { member: /^model$/, why: 'The route names the model.' },
   {
     member: /^stream_options\.include_usage$/,
@@ -25,7 +40,8 @@ const meaningless: readonly { readonly member: RegExp; readonly why: string }[] 
     why: 'Tools are offered by nobody in particular, and free text is the only format without a grammar.',
   },
   {
-    member: /^input\.\*(\{message\})?<user>\.role$|\.tool_calls\.\*\{function\}\.type$/,
+    member:
+      /^input\.\*(\{message\})?<user>\.role$|\.tool_calls\.\*\{function\}\.type$|\.summary\.\*\{summary_text\}\.type$/,
     why: 'A role or kind of call that nobody knows is read as the usual one.',
   },
   { member: /\.source\{text\}\.media_type$/, why: 'There is one type of plain text.' },
@@ -46,13 +62,8 @@ const targets: readonly (readonly [surface: Surface, abilities: Abilities])[] = 
   ['openai-chat', { reasoningContent: true }],
   ['openai-responses', {}],
   ['anthropic-messages', {}],
+  ['google-gemini', {}],
 ];
-
-const protocols: Readonly<Record<Surface, Protocol>> = {
-  'openai-chat': openaiChat,
-  'openai-responses': openaiResponses,
-  'anthropic-messages': anthropicMessages,
-};
 
 const recorded = corpusAvailable ? describe : describe.skip;
 
@@ -72,8 +83,7 @@ recorded(`every member of a recorded request (${corpusRoot})`, () => {
           for (const leaf of leaves) {
             const key = `${i} ${leaf.member}`;
             const tries = tried.get(key) ?? 0;
-            if (tries >= triesPerMember || meaningless.some(({ member }) => member.test(leaf.member)))
-              continue;
+            if (tries >= triesPerMember || isMeaningless(leaf.member, upstream)) continue;
             tried.set(key, tries + 1);
             if (!shows(leaf, write, base) && !isNoted(leaf, spots, write, base)) {
               silent.set(`${leaf.member} → ${upstream}`, name);
@@ -86,6 +96,9 @@ recorded(`every member of a recorded request (${corpusRoot})`, () => {
     }, 20_000);
   }
 });
+
+const isMeaningless = (name: string, upstream: Surface): boolean =>
+  meaningless.some(({ member, to }) => member.test(name) && (to === undefined || to === upstream));
 
 interface Written {
   readonly body: string;
@@ -103,7 +116,7 @@ function written(
   body: JsonObject,
 ): Written | undefined {
   try {
-    const request = protocols[surface].decodeRequest(body);
+    const request = protocols[surface].decodeRequest({ ...body, model: 'm' });
     const out = protocols[upstream].encodeRequest(request, { model: 'm', issuer: 'up', abilities });
     const names = JSON.stringify([...(out.names ?? [])]);
     const lines = out.notes.map(({ action, path, why }) => `${action} ${path.replace(/\d+/g, '*')}: ${why}`);
@@ -111,7 +124,13 @@ function written(
       body: JSON.stringify(out.body) + names,
       notes: [...new Set(lines)].sort().join('\n'),
       exact: JSON.stringify(out.notes),
-      about: out.notes.map(({ path }) => path.split(/[.[\]]+/).filter((step) => step !== '')),
+      // In Gemini, `thought` says what kind of part it stands in.
+      about: out.notes.map(({ path }) =>
+        path
+          .replace(/\.thought$/, '')
+          .split(/[.[\]]+/)
+          .filter((step) => step !== ''),
+      ),
     };
   } catch (error) {
     if (error instanceof FailureError) return undefined;

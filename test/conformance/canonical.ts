@@ -1,5 +1,6 @@
 import type { ProtocolId } from '../../src/turn/part.ts';
 import { chatOfEvents, chatOfResult } from './canonical/chat.ts';
+import { geminiOfEvents, geminiOfResult } from './canonical/gemini.ts';
 import { messagesOfEvents, messagesOfResult } from './canonical/messages.ts';
 import { responsesOfEvents, responsesOfResult } from './canonical/responses.ts';
 
@@ -8,7 +9,7 @@ import { responsesOfEvents, responsesOfResult } from './canonical/responses.ts';
  * forms are equal. Read by plain concatenation, without any code of the gateway.
  */
 export interface Canonical {
-  /** Text blocks in order; in Chat, a run of text between other kinds is a block. */
+  /** Text blocks in order; in Chat and Gemini, a run of text between other kinds is a block. */
   text: string[];
   /** Reasoning blocks in order, each as its sections (summary parts, then the text itself). */
   reasoning: string[][];
@@ -26,11 +27,12 @@ export interface Canonical {
   error: { type: string; message: string } | undefined;
   /** Concatenated deltas alone, without what `done` events and final objects say. Equal to `text` in a result. */
   deltas: { text: string; reasoning: string; refusal: string };
-  /** Chat: the choices after the first. */
+  /** Chat and Gemini: the choices after the first. */
   others: Canonical[];
 }
 
-export type BlockKind = 'text' | 'reasoning' | 'tool' | 'refusal' | 'hosted';
+/** `seal` is reasoning of which only the opaque value is there; Gemini writes it on another part and not apart. */
+export type BlockKind = 'text' | 'reasoning' | 'seal' | 'tool' | 'refusal' | 'hosted';
 
 export interface CanonicalTool {
   id: string;
@@ -39,6 +41,8 @@ export interface CanonicalTool {
   kind: 'function' | 'custom';
   /** `args` is the upstream's own string and not one that was made from an object. */
   verbatim: boolean;
+  /** Gemini: the opaque value that stands on this call. */
+  signature?: string;
 }
 
 /** `source` is a URL, file id or document title: what the citation points at. */
@@ -95,7 +99,7 @@ export function canonicalOfEvents(protocol: ProtocolId, payloads: readonly Paylo
     case 'anthropic-messages':
       return messagesOfEvents(payloads);
     case 'google-gemini':
-      throw new Error('no canonical form of Gemini replies yet');
+      return geminiOfEvents(payloads);
   }
 }
 
@@ -109,6 +113,6 @@ export function canonicalOfResult(protocol: ProtocolId, body: Payload): Canonica
     case 'anthropic-messages':
       return messagesOfResult(body);
     case 'google-gemini':
-      throw new Error('no canonical form of Gemini replies yet');
+      return geminiOfResult(body);
   }
 }

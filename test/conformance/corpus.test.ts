@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from 'bun:test';
 import { corpusAvailable } from '../support/corpus.ts';
+import type { Cell } from './cell.ts';
 import { surfaces } from './finish.ts';
 import { losses } from './losses.ts';
-import { type Cell, runMatrix, subjects } from './matrix.ts';
+import { runMatrix } from './matrix.ts';
+import { subjects } from './subjects.ts';
 
 if (!corpusAvailable) {
   console.log(
@@ -14,7 +16,7 @@ describe.skipIf(!corpusAvailable)('every recorded reply on every surface', () =>
   let cells: Cell[] = [];
   beforeAll(async () => {
     cells = await runMatrix(subjects());
-  }, 60_000);
+  }, 90_000);
 
   for (const upstream of surfaces) {
     for (const surface of surfaces) {

@@ -1,10 +1,15 @@
 import type { ProtocolId } from '../../src/turn/part.ts';
 import type { Canonical } from './canonical.ts';
 
-/** The client protocols that are asked; Gemini joins when its surface exists. */
-export type Surface = Exclude<ProtocolId, 'google-gemini'>;
+/** The client protocols that are asked; the upstreams speak the same four. */
+export type Surface = ProtocolId;
 
-export const surfaces: readonly Surface[] = ['openai-chat', 'openai-responses', 'anthropic-messages'];
+export const surfaces: readonly Surface[] = [
+  'openai-chat',
+  'openai-responses',
+  'anthropic-messages',
+  'google-gemini',
+];
 
 /** Why a reply ended, in no protocol's words. */
 export type Meaning =
@@ -28,51 +33,61 @@ export const finishTable: Readonly<Record<Meaning, Readonly<Record<Surface, read
     'openai-chat': ['stop'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['end_turn'],
+    'google-gemini': ['STOP'],
   },
   'stop sequence': {
     'openai-chat': ['stop'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['stop_sequence'],
+    'google-gemini': ['STOP'],
   },
   'token limit': {
     'openai-chat': ['length'],
     'openai-responses': ['incomplete:max_output_tokens'],
     'anthropic-messages': ['max_tokens'],
+    'google-gemini': ['MAX_TOKENS'],
   },
   'client tool wanted': {
     'openai-chat': ['tool_calls'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['tool_use'],
+    'google-gemini': ['STOP'],
   },
   refused: {
     'openai-chat': ['stop', 'content_filter'],
     'openai-responses': ['completed', 'incomplete:content_filter'],
     'anthropic-messages': ['refusal'],
+    'google-gemini': ['SAFETY', 'PROHIBITED_CONTENT'],
   },
   filtered: {
     'openai-chat': ['content_filter'],
     'openai-responses': ['incomplete:content_filter'],
     'anthropic-messages': ['refusal'],
+    'google-gemini': ['SAFETY', 'PROHIBITED_CONTENT'],
   },
   'paused server tools': {
     'openai-chat': ['stop'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['pause_turn'],
+    'google-gemini': ['STOP', 'OTHER'],
   },
   'context full': {
     'openai-chat': ['length'],
     'openai-responses': ['incomplete:max_output_tokens'],
     'anthropic-messages': ['model_context_window_exceeded', 'max_tokens'],
+    'google-gemini': ['MAX_TOKENS'],
   },
   compaction: {
     'openai-chat': ['stop'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['compaction', 'end_turn'],
+    'google-gemini': ['STOP', 'OTHER'],
   },
   unknown: {
     'openai-chat': ['stop', 'content_filter'],
     'openai-responses': ['completed'],
     'anthropic-messages': ['end_turn'],
+    'google-gemini': ['OTHER'],
   },
 };
 
@@ -93,11 +108,18 @@ const plain: Readonly<Record<string, Meaning>> = {
   pause_turn: 'paused server tools',
   model_context_window_exceeded: 'context full',
   compaction: 'compaction',
+  STOP: 'natural end',
+  MAX_TOKENS: 'token limit',
 };
+
+/** Gemini's words for an answer that was kept back, whole or in part. */
+const withheld =
+  /^(SAFETY|RECITATION|LANGUAGE|BLOCKLIST|PROHIBITED_CONTENT|SPII|NO_IMAGE|IMAGE_\w+|promptFeedback:\w+)$/;
 
 /** What an upstream's finish means: the same word says different things beside a tool call or a refusal. */
 export function meaningOf(upstream: Canonical): Meaning {
-  const meaning = plain[upstream.finish?.word ?? ''] ?? 'unknown';
+  const word = upstream.finish?.word ?? '';
+  const meaning = plain[word] ?? (withheld.test(word) ? 'filtered' : 'unknown');
   if (meaning !== 'natural end') return meaning;
   if (upstream.tools.length > 0) return 'client tool wanted';
   return upstream.refusal === '' ? meaning : 'refused';

@@ -1,6 +1,7 @@
 import type { ProtocolId } from '../../src/turn/part.ts';
 import type { Payload } from './canonical.ts';
 import { count, has, list, object, string } from './canonical/read.ts';
+import { geminiResult } from './fold/gemini.ts';
 
 /**
  * The one-shot body that a provider would have sent for the reply that it streamed; `undefined` where it
@@ -15,7 +16,7 @@ export function resultOfStream(protocol: ProtocolId, events: readonly Payload[])
     case 'anthropic-messages':
       return messagesResult(events);
     case 'google-gemini':
-      return undefined;
+      return geminiResult(events);
   }
 }
 

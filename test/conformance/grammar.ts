@@ -3,6 +3,7 @@ import { payloadsOf } from '../support/corpus.ts';
 import type { Payload } from './canonical.ts';
 import { count, has, list, object, string } from './canonical/read.ts';
 import type { Surface } from './finish.ts';
+import { geminiFaults } from './grammar/gemini.ts';
 
 /** What is wrong with the order of a stream's events: one line a fault, none for a legal stream. */
 export function grammarFaults(surface: Surface, blocks: readonly SseBlock[]): string[] {
@@ -13,6 +14,8 @@ export function grammarFaults(surface: Surface, blocks: readonly SseBlock[]): st
       return [...framingFaults(blocks), ...responsesFaults(payloadsOf(blocks))];
     case 'anthropic-messages':
       return [...framingFaults(blocks), ...messagesFaults(payloadsOf(blocks))];
+    case 'google-gemini':
+      return geminiFaults(blocks);
   }
 }
 

@@ -15,6 +15,10 @@ export function numberingFaults(surface: Surface, events: readonly Payload[]): s
         .map((event) => event['index']);
       return dense('block index', starts);
     }
+    case 'google-gemini': {
+      const indexes = events.flatMap((chunk) => list(chunk['candidates'])).map(({ index }) => index ?? 0);
+      return dense('candidate index', [...new Set(indexes)].sort());
+    }
   }
 }
 

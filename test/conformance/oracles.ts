@@ -3,6 +3,8 @@ import OpenAI from 'openai';
 import { blocksOfSse, payloadsOf, type SseBlock } from '../support/corpus.ts';
 import type { Payload } from './canonical.ts';
 import type { Surface } from './finish.ts';
+import { askGemini } from './oracles/gemini.ts';
+import { post } from './stage.ts';
 
 /** One answer as the official SDK of the surface saw it, with the bytes it was made of. */
 export interface Answer {
@@ -51,9 +53,39 @@ export async function ask(
     error = { name: failure.constructor.name, message: failure.message, status: failure.status };
   }
   const { status, headers, raw } = await capture.result();
-  const blocks = headers.get('content-type')?.startsWith('text/event-stream') ? blocksOfSse(raw) : [];
+  const blocks = isEventStream(headers) ? blocksOfSse(raw) : [];
   return { surface, stream, request, status, headers, raw, blocks, events: payloadsOf(blocks), final, error };
 }
+
+/** Asks over plain HTTP, without an SDK: `final` and `error` stay empty. */
+export async function askPlainly(
+  surface: Surface,
+  url: string,
+  request: Payload,
+  model: string,
+  { stream = true, sse = true }: { stream?: boolean; sse?: boolean } = {},
+): Promise<Answer> {
+  const response = await post(url, surface, request, { model, stream, sse });
+  const raw = await response.text();
+  const { status, headers } = response;
+  const blocks = isEventStream(headers) ? blocksOfSse(raw) : [];
+  const events = payloadsOf(blocks);
+  return {
+    surface,
+    stream,
+    request,
+    status,
+    headers,
+    raw,
+    blocks,
+    events,
+    final: undefined,
+    error: undefined,
+  };
+}
+
+const isEventStream = (headers: Headers): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 
 async function complete(
   surface: Surface,
@@ -74,6 +106,9 @@ async function complete(
   // The bodies are built from data, so their types are only known to the surface.
   const request = structuredClone(body) as never;
   let reply: unknown;
+  if (surface === 'google-gemini') {
+    return askGemini({ apiKey, baseUrl: url, fetch, headers: defaultHeaders }, request, stream);
+  }
   if (surface === 'anthropic-messages') {
     const { messages } = new Anthropic({ ...common, baseURL: url });
     reply = stream ? await messages.stream(request).finalMessage() : await messages.create(request);

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/turn/json.ts';
-import type { ProtocolId } from '../../src/turn/part.ts';
 import {
   corpusAvailable,
   corpusLines,
@@ -9,7 +8,8 @@ import {
   parallelCases,
   requestFixtures,
 } from '../support/corpus.ts';
-import type { Surface } from './finish.ts';
+import { type Surface, surfaces } from './finish.ts';
+import { oddRequests } from './odd-requests.ts';
 
 /** A body that a client sent, or that a fuzzer made for it. */
 export interface RecordedRequest {
@@ -28,30 +28,27 @@ export function recordedRequests(): RecordedRequest[] {
   });
 }
 
-/** Odd but parseable requests: whatever they say, they must never bring the gateway down. */
+/**
+ * Odd but parseable requests: whatever they say, they must never bring the gateway down. The recorded ones are of
+ * the shapes of Chat, Messages and Responses; every surface gets all of them, and those made for Gemini too.
+ */
 export function fuzzRequests(): RecordedRequest[] {
   if (!corpusAvailable) return [];
   const lines = corpusLines('parallel-cases/fuzz-requests.requests.jsonl') as { request: JsonObject }[];
-  return lines.flatMap(({ request }, i): RecordedRequest[] => {
-    const name = `fuzz-requests#${i + 1}`;
-    if (!('messages' in request)) return [{ name, surface: 'openai-responses', body: request }];
-    // Nothing but its route tells a Messages request with odd members from a Chat one.
-    return (['openai-chat', 'anthropic-messages'] as const).map((surface) => ({
-      name,
-      surface,
-      body: request,
-    }));
-  });
+  const recorded = lines.map(({ request }, i) => ({ name: `fuzz-requests#${i + 1}`, body: request }));
+  return [...recorded, ...oddRequests()].flatMap(({ name, body }) =>
+    surfaces.map((surface) => ({ name, surface, body })),
+  );
 }
 
 /** Every recorded tool schema as a function on offer, on each surface, some in one request. */
-export function toolRequests(perRequest = 16): RecordedRequest[] {
+export function toolRequests(perRequest = 1): RecordedRequest[] {
   if (!corpusAvailable) return [];
   const schemas = toolSchemas();
   const requests: RecordedRequest[] = [];
   for (let from = 0; from < schemas.length; from += perRequest) {
     const batch = schemas.slice(from, from + perRequest);
-    for (const surface of ['openai-chat', 'openai-responses', 'anthropic-messages'] as const) {
+    for (const surface of surfaces) {
       const name = `tool-schemas#${from + 1}`;
       requests.push({ name, surface, body: toolBody(surface, batch) });
     }
@@ -91,11 +88,20 @@ export function toolBody(surface: Surface, schemas: readonly unknown[]): JsonObj
         messages,
         tools: named.map(({ name, schema }) => ({ name, input_schema: schema })),
       };
+    case 'google-gemini':
+      return {
+        contents: [{ role: 'user', parts: [{ text: 'Use a tool.' }] }],
+        tools: [
+          {
+            functionDeclarations: named.map(({ name, schema }) => ({ name, parametersJsonSchema: schema })),
+          },
+        ],
+      };
   }
 }
 
 /** The schemas of the corpus, those that no API takes as a tool's arguments among them. */
-function toolSchemas(): unknown[] {
+export function toolSchemas(): unknown[] {
   const agents = corpusLines('tool-schemas/agent-client-tools.schemas.jsonl') as { tool: JsonObject }[];
   const strict = corpusLines('tool-schemas/anthropic-strict-verdicts.schemas.jsonl') as {
     tools: JsonObject[];
@@ -108,19 +114,19 @@ function toolSchemas(): unknown[] {
   ].filter((schema) => typeof schema === 'object' && schema !== null);
 }
 
-const isSurface = (protocol: ProtocolId): protocol is Surface => protocol !== 'google-gemini';
-
 const fixtureRequests = (): RecordedRequest[] =>
-  requestFixtures().flatMap(({ name, protocol, body }) =>
-    isSurface(protocol) ? [{ name, surface: protocol, body: body as JsonObject }] : [],
-  );
+  requestFixtures().map(({ name, protocol, body }) => ({
+    name,
+    surface: protocol,
+    body: body as JsonObject,
+  }));
 
 const caseRequests = (): RecordedRequest[] =>
   parallelCases().flatMap((one) =>
     Object.entries(one.sides).flatMap(([protocol, side]) =>
       (['request', 'followup_request'] as const).flatMap((which) => {
         const body = side[which];
-        if (!body || !isSurface(protocol as ProtocolId)) return [];
+        if (!body) return [];
         const name = `parallel-cases/${one.name}/${protocol}.${which}`;
         return [{ name, surface: protocol as Surface, body: body as JsonObject }];
       }),
@@ -135,12 +141,15 @@ const clients = [
   'anthropic-sdk',
   'ai-sdk',
   'openai-agents',
+  'gemini-cli',
+  'genai-sdk',
 ];
 
 const routes: readonly (readonly [path: RegExp, surface: Surface])[] = [
   [/\/chat\/completions$/, 'openai-chat'],
   [/\/responses$/, 'openai-responses'],
   [/\/messages$/, 'anthropic-messages'],
+  [/:(g|streamG)enerateContent$/, 'google-gemini'],
 ];
 
 function capturedRequests(): RecordedRequest[] {
@@ -175,14 +184,26 @@ function collect(value: unknown): [path: string, body: JsonObject][] {
   if (Array.isArray(value)) return value.flatMap(collect);
   if (typeof value !== 'object' || value === null) return [];
   const { path, body } = value as { path?: unknown; body?: unknown };
-  if (typeof path === 'string' && typeof body === 'object' && body !== null && 'model' in body) {
+  const isBody = typeof body === 'object' && body !== null && ('model' in body || 'contents' in body);
+  if (typeof path === 'string' && isBody) {
     return [[path, body as JsonObject]];
   }
   return Object.values(value).flatMap(collect);
 }
 
 /** Members whose words say what kind of thing something is. */
-const telling = new Set(['type', 'role', 'effort', 'status', 'phase', 'tool_choice', 'verbosity', 'summary']);
+const telling = new Set([
+  'type',
+  'role',
+  'effort',
+  'status',
+  'phase',
+  'tool_choice',
+  'verbosity',
+  'summary',
+  'mode',
+  'thinkingLevel',
+]);
 
 const shapeOf = (body: JsonObject): string =>
   JSON.stringify(body, (key, value: unknown) =>

@@ -1,129 +1,170 @@
-import type { ProtocolId } from '../../src/turn/part.ts';
-import { type CheckId, checkIds } from './checks.ts';
+import type { Cell } from './cell.ts';
+import { askedBy, type CheckId, checkIds } from './check.ts';
 import { type Surface, surfaces } from './finish.ts';
-import type { Cell } from './matrix.ts';
-
-/** What each check asks, for the reader of the report. */
-const meaning: Readonly<Record<CheckId, string>> = {
-  T1: 'text byte-equal in deltas, `done` events and the final object',
-  T2: 'blocks in the order of the upstream, none fused',
-  R1: 'reasoning text byte-equal, in its own place',
-  R2: 'signatures and encrypted reasoning arrive, and come back byte-equal on the next turn',
-  C1: 'calls: count, order, names, arguments',
-  C2: "call ids unique and legal; a result comes back under the upstream's own id",
-  C3: 'calls without arguments and custom tool input',
-  F1: 'finish reason',
-  U1: 'token counts, converted by the rule of each surface',
-  G1: 'order of stream events',
-  G2: 'the official SDK takes it and accumulates the same',
-  G3: "valid against the vendor's published schema",
-  G4: 'sequence numbers, indexes and item ids',
-  P1: 'the streamed answer equals the whole one',
-  P2: 'between equal protocols every payload arrives as it was sent',
-  N1: 'citations',
-  E1: 'no error where the upstream had none',
-  E2: 'an upstream error reaches the client as one',
-};
 
 const nameOf: Readonly<Record<Surface, string>> = {
   'openai-chat': 'Chat',
   'openai-responses': 'Responses',
   'anthropic-messages': 'Messages',
+  'google-gemini': 'Gemini',
 };
 
+export interface Results {
+  /** Recorded replies, on every surface. */
+  readonly replies: readonly Cell[];
+  /** How replies and refusals are carried: deliveries, pauses, breaks, HTTP errors. */
+  readonly carried: readonly Cell[];
+  /** Recorded requests, to every upstream. */
+  readonly requests: readonly Cell[];
+}
+
 /** The report as Markdown: scores, faults, forced losses. The same cells make the same text. */
-export function report(all: readonly Cell[]): string {
-  const names = new Set(all.map(({ upstream, subject }) => `${upstream} ${subject}`));
+export function report({ replies, carried, requests }: Results): string {
+  const all = [...replies, ...carried, ...requests];
+  const names = new Set(replies.map(({ upstream, subject }) => `${upstream} ${subject}`));
+  const asked = new Set(requests.map(({ surface, subject }) => `${surface} ${subject}`));
   const clean = all.filter(({ misses }) => misses.length === 0).length;
-  const plain = all.filter(
-    (cell) => cell.misses.length + cell.losses.length + cell.inherited.length === 0,
-  ).length;
-  const forced = all.filter(({ misses, losses }) => misses.length === 0 && losses.length > 0).length;
-  const inherited = clean - plain - forced;
+  const { plain, forced, inherited } = kindsOf(replies);
   return `# Conformance
 
-Made by \`npm run conformance\`; do not edit. ${names.size} recorded and constructed replies of three protocols, each
-asked for through every surface with the official SDK of that surface, streamed and whole, with a second turn
-where there is something to give back. The gateway runs as its own process in front of an upstream that replays
-the recorded bytes.
+Made by \`npm run conformance\`; do not edit. ${names.size} recorded and constructed replies of four protocols, each asked for
+through every surface with the official SDK of that surface, streamed and whole, with a second turn where there is
+something to give back; ${asked.size} requests, each sent to every upstream, streamed and whole. The gateway runs as its own
+process in front of an upstream that replays the recorded bytes.
 
-**${clean} of ${all.length} cells without a fault of the gateway**: ${plain} in which every check passes, ${forced} with a forced loss,
-${inherited} in which the recorded bytes themselves break a check and pass through unchanged. Streamed replies have a whole
-form too where their provider would have one.
+**${clean} of ${all.length} cells without a fault of the gateway.** Of the ${replies.length} with replies, every check passes in ${plain};
+${forced} have a forced loss; in ${inherited} the recorded bytes themselves break a check and pass through unchanged.
 
-${scoreTable(all)}
+## Replies
 
-A cell counts when no check fails but for forced losses and what passes through (both below). Rows: the upstream's protocol. Columns: the client's.
+${scoreTable(
+  replies,
+  (cell) => cell.upstream,
+  (cell) => cell.surface,
+)}
+
+Rows: the upstream's protocol. Columns: the client's. A cell counts when no check fails but for forced losses and what
+passes through (both below). Streamed replies have a whole form too where their provider would have one.
+
+## Requests
+
+${scoreTable(
+  requests,
+  (cell) => cell.surface,
+  (cell) => cell.upstream,
+)}
+
+Rows: the client's protocol. Columns: the upstream's. Requests of recorded clients and parallel cases, every recorded
+tool schema, odd tool names, recorded refusals and fuzzed requests.
 
 ## Checks
 
-| check | asks | faults | forced | passed through |
-| --- | --- | --- | --- | --- |
-${checkIds.map((id) => `| ${id} | ${meaning[id]} | ${counts(all, id).join(' | ')} |`).join('\n')}
+| check | asks | checked | passed | forced | passed through | faults | score |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+${checkIds.map((id) => checkRow(all, id)).join('\n')}
+
+Checked: in how many cells. Forced: what the target's protocol has no place for, listed below. Passed through: faults of
+the upstream's own bytes between equal protocols. The score leaves both out of the faults, and nothing else. That each check finds
+the fault that it is meant for is proven by planted faults (\`test/conformance/mutants.test.ts\`).
 
 ## Faults
 
-${faultList(all)}
+${faultList([...replies, ...carried], requests)}
 
 ## Forced losses
 
-What no translation can carry on this path, each with its cause.
+What no translation can carry on this path, each with its cause. The gateway says each in its log (N1).
 
-${lossList(all)}
+${lossList([...replies, ...carried])}
+
+## What a translated request says otherwise
+
+Where the target has no word for what was asked, or another (Q1).
+
+${differenceList(requests)}
 
 ## Passed through
 
 Where the client speaks the upstream's protocol, bytes travel as they came. These faults are in the recorded bytes
 themselves: the same SDK in front of the same upstream without the gateway meets them too.
 
-${inheritedList(all)}
+${inheritedList(replies)}
 `;
 }
 
-function scoreTable(all: readonly Cell[]): string {
+function kindsOf(cells: readonly Cell[]): { plain: number; forced: number; inherited: number } {
+  const clean = cells.filter(({ misses }) => misses.length === 0);
+  const forced = clean.filter(({ losses }) => losses.length > 0).length;
+  const inherited = clean.filter((cell) => cell.losses.length === 0 && cell.inherited.length > 0).length;
+  return { plain: clean.length - forced - inherited, forced, inherited };
+}
+
+function scoreTable(
+  all: readonly Cell[],
+  rowOf: (cell: Cell) => Surface,
+  columnOf: (cell: Cell) => Surface,
+): string {
   const columns = surfaces.flatMap((surface) => [true, false].map((stream) => ({ surface, stream })));
   const head = columns.map(({ surface, stream }) => `${nameOf[surface]} ${stream ? 'streamed' : 'whole'}`);
-  const rows = surfaces.map((upstream) => {
+  const rows = surfaces.map((row) => {
     const scores = columns.map(({ surface, stream }) => {
-      const cell = all.filter(
-        (one) => one.upstream === upstream && one.surface === surface && one.stream === stream,
+      const cells = all.filter(
+        (one) => rowOf(one) === row && columnOf(one) === surface && one.stream === stream,
       );
-      return `${cell.filter(({ misses }) => misses.length === 0).length}/${cell.length}`;
+      return `${cells.filter(({ misses }) => misses.length === 0).length}/${cells.length}`;
     });
-    return `| ${nameOf[upstream]} | ${scores.join(' | ')} |`;
+    return `| ${nameOf[row]} | ${scores.join(' | ')} |`;
   });
   return [`| | ${head.join(' | ')} |`, `| --- |${' --- |'.repeat(head.length)}`, ...rows].join('\n');
 }
 
-const counts = (all: readonly Cell[], check: CheckId): number[] => [
-  all.flatMap(({ misses }) => misses).filter((miss) => miss.check === check).length,
-  all.flatMap(({ losses }) => losses).filter(({ miss }) => miss.check === check).length,
-  all.flatMap(({ inherited }) => inherited).filter((miss) => miss.check === check).length,
-];
+function checkRow(all: readonly Cell[], id: CheckId): string {
+  const has = (misses: readonly { check: CheckId }[]): boolean => misses.some(({ check }) => check === id);
+  const faulty = all.filter(({ misses }) => has(misses));
+  const forced = all.filter(({ losses }) => has(losses.map(({ miss }) => miss)));
+  const inherited = all.filter((cell) => has(cell.inherited));
+  const touched = new Set([...faulty, ...forced, ...inherited]);
+  const checked = all.filter((cell) => cell.ran.includes(id) || touched.has(cell)).length;
+  // Rounded down, so that one fault never reads as none.
+  const score = checked === 0 ? 'none' : `${Math.floor(((checked - faulty.length) / checked) * 1000) / 10} %`;
+  const counts = [checked, checked - touched.size, forced.length, inherited.length, faulty.length];
+  return `| ${id} | ${askedBy[id]} | ${counts.join(' | ')} | ${score} |`;
+}
 
-/** Rows of equal key are one row that lists its fixtures. */
+/** Names in one table cell before the rest is only counted. */
+const namesMax = 6;
+
+/** Rows of equal key are one row that lists what they are about. */
 function grouped(rows: readonly { key: string; subject: string }[]): string {
   const groups = new Map<string, Set<string>>();
   for (const { key, subject } of rows) groups.set(key, (groups.get(key) ?? new Set()).add(subject));
   return [...groups]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, names]) => `${key} ${[...names].sort().join(', ')} |`)
+    .map(([key, subjects]) => {
+      const names = [...subjects].sort();
+      const more = names.length > namesMax ? `, and ${names.length - namesMax} more` : '';
+      return `${key} ${names.slice(0, namesMax).join(', ')}${more} |`;
+    })
     .join('\n');
 }
 
-const path = (upstream: ProtocolId, surface: Surface, stream?: boolean): string =>
-  `${nameOf[upstream as Surface]} → ${nameOf[surface]}${stream === undefined ? '' : stream ? ', streamed' : ', whole'}`;
+const path = (upstream: Surface, surface: Surface, stream?: boolean): string =>
+  `${nameOf[upstream]} → ${nameOf[surface]}${stream === undefined ? '' : stream ? ', streamed' : ', whole'}`;
 
-function faultList(all: readonly Cell[]): string {
-  const rows = all.flatMap(({ misses, upstream, surface, stream, subject }) =>
-    misses.map(({ check, detail }) => ({
-      key: `| ${check} | ${path(upstream, surface, stream)} | ${escaped(detail)} |`,
-      subject,
-    })),
+const table = (head: readonly string[], rows: string): string =>
+  rows === '' ? 'None.' : `| ${head.join(' | ')} |\n|${' --- |'.repeat(head.length)}\n${rows}`;
+
+/** Replies go from the upstream to the client, requests the other way. */
+function faultList(replies: readonly Cell[], requests: readonly Cell[]): string {
+  const rows = [replies, requests].flatMap((cells, i) =>
+    cells.flatMap(({ misses, upstream, surface, stream, subject }) =>
+      misses.map(({ check, detail }) => {
+        const way = i === 0 ? path(upstream, surface, stream) : path(surface, upstream, stream);
+        return { key: `| ${check} | ${way} | ${escaped(detail)} |`, subject };
+      }),
+    ),
   );
-  return rows.length === 0
-    ? 'None.'
-    : `| check | path | fault | replies |\n| --- | --- | --- | --- |\n${grouped(rows)}`;
+  return table(['check', 'path', 'fault', 'of'], grouped(rows));
 }
 
 function lossList(all: readonly Cell[]): string {
@@ -133,9 +174,23 @@ function lossList(all: readonly Cell[]): string {
       subject,
     })),
   );
-  return rows.length === 0
-    ? 'None.'
-    : `| check | path | cause | replies |\n| --- | --- | --- | --- |\n${grouped(rows)}`;
+  return table(['check', 'path', 'cause', 'replies'], grouped(rows));
+}
+
+function differenceList(all: readonly Cell[]): string {
+  const groups = new Map<string, { paths: Set<string>; count: number }>();
+  for (const { losses, upstream, surface } of all) {
+    for (const { miss, cause } of losses) {
+      const key = `| ${miss.detail} | ${cause} |`;
+      const group = groups.get(key) ?? { paths: new Set(), count: 0 };
+      group.paths.add(path(surface, upstream));
+      groups.set(key, { ...group, count: group.count + 1 });
+    }
+  }
+  const rows = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, { paths, count }]) => `${key} ${[...paths].sort().join(', ')} | ${count} |`);
+  return table(['field', 'what', 'paths', 'requests'], rows.join('\n'));
 }
 
 function inheritedList(all: readonly Cell[]): string {
@@ -145,7 +200,7 @@ function inheritedList(all: readonly Cell[]): string {
       subject,
     })),
   );
-  return `| check | protocol | fault | replies |\n| --- | --- | --- | --- |\n${grouped(rows)}`;
+  return table(['check', 'protocol', 'fault', 'replies'], grouped(rows));
 }
 
 const escaped = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');

@@ -23,6 +23,7 @@ const roots: Readonly<Record<Surface, readonly [file: string, schema: string]>> 
   'openai-chat': ['openai.openapi.json', 'CreateChatCompletionRequest'],
   'openai-responses': ['openai.openapi.json', 'CreateResponse'],
   'anthropic-messages': ['anthropic.openapi.json', 'CreateMessageParams'],
+  'google-gemini': ['gemini.openapi.json', 'GenerateContentRequest'],
 };
 
 const loaded = new Map<string, Record<string, Schema>>();
@@ -112,7 +113,11 @@ function flat(given: Schema, schemas: Record<string, Schema>, depth = 0): Shape[
     {
       members: Object.fromEntries(Object.entries(properties).map(([key, member]) => [key, [member]])),
       items: schema['items'] ? [schema['items'] as Schema] : [],
-      open: free === true || typeof free === 'object' || (schema['type'] === 'object' && bare),
+      open:
+        free === true ||
+        typeof free === 'object' ||
+        (schema['type'] === 'object' && bare) ||
+        saysNothing(schema),
     },
   ];
   for (const key of ['anyOf', 'oneOf'] as const) {
@@ -127,6 +132,10 @@ function flat(given: Schema, schemas: Record<string, Schema>, depth = 0): Shape[
   }
   return shapes;
 }
+
+/** A member that is described without any schema may be anything. */
+const saysNothing = (schema: Schema): boolean =>
+  Object.keys(schema).every((key) => key === 'description' || key === 'deprecated' || key === 'default');
 
 function joined(a: Shape, b: Shape): Shape {
   const members: Record<string, Schema[]> = {};

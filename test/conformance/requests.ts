@@ -1,6 +1,7 @@
 import type { Canonical, Payload } from './canonical.ts';
-import { list, object, string } from './canonical/read.ts';
+import { has, list, object, string } from './canonical/read.ts';
 import type { Surface } from './finish.ts';
+import { joinedParts } from './fold/gemini.ts';
 
 /** What a client asks in one cell: enough for the fixture's reply to be an answer to it. */
 export interface Ask {
@@ -8,7 +9,7 @@ export interface Ask {
   readonly stream: boolean;
   readonly tools: readonly { readonly name: string; readonly kind: 'function' | 'custom' }[];
   readonly reasoning: boolean;
-  /** Choices, for Chat. */
+  /** Choices, for Chat and Gemini. */
   readonly choices: number;
 }
 
@@ -28,7 +29,10 @@ export function askFor(upstream: Canonical, model: string, stream: boolean): Ask
 
 const parameters = { type: 'object', properties: {}, additionalProperties: true };
 
-/** The request body of one surface, without `stream`: the SDK methods set it. */
+/**
+ * The request body of one surface, without `stream`: the SDK methods set it. For Gemini the model stands in it too,
+ * until the oracle takes it out.
+ */
 export function requestBody(surface: Surface, ask: Ask): Payload {
   const { model, tools } = ask;
   switch (surface) {
@@ -72,11 +76,36 @@ export function requestBody(surface: Surface, ask: Ask): Payload {
         ...(ask.reasoning && { thinking: { type: 'enabled', budget_tokens: 1024 } }),
         ...(tools.length > 0 && { tools: tools.map(({ name }) => ({ name, input_schema: parameters })) }),
       };
+    case 'google-gemini':
+      return {
+        model,
+        contents: [{ role: 'user', parts: [{ text: question }] }],
+        generationConfig: {
+          ...(ask.reasoning && { thinkingConfig: { includeThoughts: true, thinkingBudget: 1024 } }),
+          ...(ask.choices > 1 && { candidateCount: ask.choices }),
+        },
+        ...(tools.length > 0 && {
+          tools: [
+            {
+              functionDeclarations: tools.map(({ name }) => ({ name, parametersJsonSchema: parameters })),
+            },
+          ],
+        }),
+      };
   }
 }
 
-/** The request that follows: the SDK's own reply object as history, then a result for each call. */
-export function followUpBody(surface: Surface, first: Payload, reply: Payload, model: string): Payload {
+/**
+ * The request that follows: the SDK's own reply object as history, then a result for each call. Results in Gemini
+ * may leave out the calls' ids, as its documents do; `withIds` says whether these have them.
+ */
+export function followUpBody(
+  surface: Surface,
+  first: Payload,
+  reply: Payload,
+  model: string,
+  withIds = true,
+): Payload {
   switch (surface) {
     case 'openai-chat': {
       const message = object(list(reply['choices'])[0]?.['message']);
@@ -128,6 +157,27 @@ export function followUpBody(surface: Surface, first: Payload, reply: Payload, m
           ...list(first['messages']),
           { role: 'assistant', content },
           { role: 'user', content: answers(results, { type: 'text', text: 'Go on.' }) },
+        ],
+      };
+    }
+    case 'google-gemini': {
+      const content = object(list(reply['candidates'])[0]?.['content']);
+      const history = has(reply['history']) ? list(reply['history']) : [content];
+      const results = joinedParts(list(content['parts']))
+        .filter((part) => has(part['functionCall']))
+        .map((part) => {
+          const { id, name } = object(part['functionCall']);
+          return {
+            functionResponse: { ...(withIds && has(id) && { id }), name, response: { output: 'done' } },
+          };
+        });
+      return {
+        ...first,
+        model,
+        contents: [
+          ...list(first['contents']),
+          ...history,
+          { role: 'user', parts: answers(results, { text: 'Go on.' }) },
         ],
       };
     }

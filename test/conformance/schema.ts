@@ -42,6 +42,10 @@ export function eventSchemaFaults(surface: Surface, event: Payload): string[] {
       );
       return name ? faults(anthropic(), name, event) : [`no schema for event ${type}`];
     }
+    case 'google-gemini':
+      return has(event['error'])
+        ? geminiErrorFaults(object(event['error']))
+        : faults(gemini(), 'GenerateContentResponse', event);
   }
 }
 
@@ -55,6 +59,8 @@ export function resultSchemaFaults(surface: Surface, body: Payload): string[] {
       return [...faults(openai(), 'Response', body), ...openFaults('ResponseResource', body)];
     case 'anthropic-messages':
       return faults(anthropic(), isBeta(list(body['content'])) ? 'BetaMessage' : 'Message', body);
+    case 'google-gemini':
+      return faults(gemini(), 'GenerateContentResponse', body);
   }
 }
 
@@ -68,7 +74,15 @@ export function requestSchemaFaults(protocol: Surface, body: Payload): string[] 
       return faults(openai(), 'CreateResponse', body);
     case 'anthropic-messages':
       return faults(anthropic(), 'CreateMessageParams', body);
+    case 'google-gemini':
+      return faults(gemini(), 'GenerateContentRequest', body);
   }
+}
+
+/** The description has no schema for the error body: `{code, message, status, details?}`. */
+function geminiErrorFaults({ code, message, status }: Payload): string[] {
+  const isError = Number.isInteger(code) && typeof message === 'string' && /^[A-Z_]+$/.test(string(status));
+  return isError ? [] : ['error lacks code, message or status'];
 }
 
 /** Whether a block or delta is of a kind that only the beta description has. */
@@ -122,6 +136,7 @@ const lifted: Readonly<Record<string, readonly string[]>> = {
     'file_id',
   ],
   'openresponses.openapi.json': [],
+  'gemini.openapi.json': [],
 };
 
 const loaded = new Map<string, Spec>();
@@ -133,6 +148,7 @@ const anthropic = (): Spec =>
   );
 const openResponses = (): Spec =>
   spec('openresponses.openapi.json', (name) => name.endsWith('StreamingEvent'));
+const gemini = (): Spec => spec('gemini.openapi.json', () => false);
 
 function spec(file: string, isEvent: (name: string) => boolean): Spec {
   const known = loaded.get(file);
@@ -141,6 +157,7 @@ function spec(file: string, isEvent: (name: string) => boolean): Spec {
   const rules: Rules = {
     lifted: new Set(lifted[file]),
     nullOptionals: file === 'openai.openapi.json',
+    protobuf: file === 'gemini.openapi.json',
     named: document.components.schemas,
   };
   const schemas = Object.fromEntries(
@@ -181,6 +198,11 @@ interface Rules {
   readonly lifted: ReadonlySet<string>;
   /** Optional properties may be null. */
   readonly nullOptionals: boolean;
+  /**
+   * The description was made from protocol buffers, whose JSON readers refuse unknown members, take 64-bit integers
+   * as numbers too, and read bytes as base64.
+   */
+  readonly protobuf: boolean;
   /** The description's own schemas, by name. */
   readonly named: Readonly<Record<string, Schema>>;
 }
@@ -218,6 +240,11 @@ function relaxed(node: unknown, rules: Rules): unknown {
       default:
         out[key] = relaxed(value, rules);
     }
+  }
+  if (rules.protobuf) {
+    if (out['properties'] && !out['additionalProperties']) out['additionalProperties'] = false;
+    if (out['format'] === 'int64' && out['type'] === 'string') out['type'] = ['string', 'integer'];
+    if (out['format'] === 'byte') out['pattern'] = '^[A-Za-z0-9+/_-]*={0,2}$';
   }
   if (out['nullable'] !== true) return out;
   delete out['nullable'];
@@ -278,6 +305,6 @@ function deepest(errors: readonly ErrorObject[]): ErrorObject | undefined {
 }
 
 const detail = (error: ErrorObject | undefined): string =>
-  error?.keyword === 'enum' || error?.keyword === 'const'
+  error?.keyword === 'enum' || error?.keyword === 'const' || error?.keyword === 'additionalProperties'
     ? `: ${JSON.stringify(Object.values(error.params)[0]).slice(0, 60)}`
     : '';

@@ -1,65 +1,12 @@
 import type { ProtocolId } from '../../src/turn/part.ts';
 import type { Canonical, Payload } from './canonical.ts';
-import { list, string } from './canonical/read.ts';
-import type { Miss } from './checks.ts';
-
-/** The text reply to every second turn, in the upstream's protocol. */
-export function secondReply(protocol: ProtocolId): Payload {
-  const model = 'second';
-  switch (protocol) {
-    case 'openai-chat':
-      return {
-        id: 'chatcmpl-second',
-        object: 'chat.completion',
-        created: 1_700_000_000,
-        model,
-        choices: [
-          {
-            index: 0,
-            message: { role: 'assistant', content: 'Done.', refusal: null },
-            logprobs: null,
-            finish_reason: 'stop',
-          },
-        ],
-        usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
-      };
-    case 'openai-responses':
-      return {
-        id: 'resp_second',
-        object: 'response',
-        created_at: 1_700_000_000,
-        status: 'completed',
-        model,
-        error: null,
-        incomplete_details: null,
-        output: [
-          {
-            id: 'msg_second',
-            type: 'message',
-            status: 'completed',
-            role: 'assistant',
-            content: [{ type: 'output_text', text: 'Done.', annotations: [], logprobs: [] }],
-          },
-        ],
-        usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 },
-      };
-    default:
-      return {
-        id: 'msg_second',
-        type: 'message',
-        role: 'assistant',
-        model,
-        content: [{ type: 'text', text: 'Done.' }],
-        stop_reason: 'end_turn',
-        stop_sequence: null,
-        usage: { input_tokens: 1, output_tokens: 1 },
-      };
-  }
-}
+import { has, list, object, string } from './canonical/read.ts';
+import type { Miss } from './check.ts';
+import { joinedParts } from './fold/gemini.ts';
 
 /**
  * R2 and C2 on the second turn: what the upstream gets back of its own first reply. Opaque values byte-equal and
- * before the calls they belong to; results under the upstream's own call ids.
+ * before the calls they belong to, in Gemini on their own part; results under the upstream's own call ids.
  */
 export function secondTurnMisses(
   protocol: ProtocolId,
@@ -79,19 +26,61 @@ export function secondTurnMisses(
       check: 'R2',
       detail: `turn 2: ${lost.length} of ${first.opaque.length} opaque values do not come back`,
     });
-  } else {
+  } else if (protocol === 'google-gemini') misses.push(...misplacedSignatures(first, request.json));
+  else {
     const call = first.tools.find(({ id }) => id !== '');
-    const isFirst = first.order.indexOf('reasoning') < first.order.indexOf('tool');
+    const sealed = first.order.findIndex((kind) => kind === 'reasoning' || kind === 'seal');
+    const isFirst = sealed >= 0 && sealed < first.order.indexOf('tool');
     if (call && isFirst && first.opaque[0] && at(first.opaque[0]) > at(call.id)) {
       misses.push({ check: 'R2', detail: 'turn 2: the opaque value comes back after its call' });
     }
   }
+  if (protocol === 'google-gemini') return [...misses, ...unmatchedResponses(first, request.json)];
   const expected = first.tools.map(({ id }) => id).filter((id) => id !== '');
   const answered = resultIds(protocol, request.json);
   if (expected.some((id) => !answered.includes(id))) {
     misses.push({ check: 'C2', detail: "turn 2: a result does not come back under the upstream's call id" });
   }
   return misses;
+}
+
+/** The model's parts of the history, whatever contents they are spread over. */
+const modelParts = (body: Payload): Payload[] =>
+  list(body['contents'])
+    .filter(({ role }) => role === 'model')
+    .flatMap(({ parts }) => list(parts));
+
+/** A signature that came on a call must stand on that call, with its name and arguments. */
+function misplacedSignatures(first: Canonical, body: Payload): Miss[] {
+  const parts = modelParts(body);
+  const moved = first.tools.filter(({ signature, name, args }) => {
+    if (signature === undefined) return false;
+    const part = joinedParts(parts).find(({ thoughtSignature }) => thoughtSignature === signature);
+    const call = object(part?.['functionCall']);
+    return call['name'] !== name || !Bun.deepEquals(object(call['args']), JSON.parse(args));
+  });
+  return moved.length === 0
+    ? []
+    : [{ check: 'R2', detail: `turn 2: the signature of ${moved[0]!.name} is not on its call` }];
+}
+
+/** Results in the order of the calls, under the upstream's ids where it gave some, and else under the calls' own. */
+function unmatchedResponses(first: Canonical, body: Payload): Miss[] {
+  const sent = list(body['contents']).flatMap(({ parts }) =>
+    list(parts).flatMap((part) => (has(part['functionResponse']) ? [object(part['functionResponse'])] : [])),
+  );
+  const calls = joinedParts(modelParts(body)).flatMap((part) =>
+    has(part['functionCall']) ? [object(part['functionCall'])] : [],
+  );
+  const names = sent.map(({ name }) => string(name)).join();
+  if (names !== first.tools.map(({ name }) => name).join()) {
+    return [{ check: 'C2', detail: `turn 2: the results are of ${names || 'no tool'}` }];
+  }
+  const lost = first.tools.some(({ id }, i) => id !== '' && string(calls[i]?.['id']) !== id);
+  const foreign = sent.some(({ id }, i) => has(id) && string(calls[i]?.['id']) !== id);
+  return lost || foreign
+    ? [{ check: 'C2', detail: "turn 2: a result does not come back under the upstream's call id" }]
+    : [];
 }
 
 function resultIds(protocol: ProtocolId, body: Payload): string[] {
@@ -104,7 +93,9 @@ function resultIds(protocol: ProtocolId, body: Payload): string[] {
       return list(body['input'])
         .filter((item) => string(item['type']).endsWith('_call_output'))
         .map((item) => string(item['call_id']));
-    default:
+    case 'google-gemini':
+      return [];
+    case 'anthropic-messages':
       return list(body['messages'])
         .flatMap((message) => list(message['content']))
         .filter((block) => block['type'] === 'tool_result')

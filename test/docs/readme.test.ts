@@ -1,5 +1,6 @@
 /** Whatever the README shows is done here as it says, against a gateway that was started as it says. */
 import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ const kindOf = (command: string): string =>
 describe('the shell blocks', () => {
   test('hold nothing but curl and npm, which are tried below', () => {
     expect(shellCommands.filter((command) => kindOf(command) === 'unknown')).toEqual([]);
-    expect(shellCommands.filter((command) => kindOf(command) === 'curl')).toHaveLength(3);
+    expect(shellCommands.filter((command) => kindOf(command) === 'curl')).toHaveLength(4);
   });
 
   test('the address is the one that serve takes by itself', () => {
@@ -62,6 +63,7 @@ describe('the streams of the first minute', () => {
     '/v1/chat/completions': /data: \[DONE\]\n\n$/,
     '/v1/responses': /event: response\.completed\ndata: \{[^\n]*"status":"completed"[^\n]*\n\n$/,
     '/v1/messages': /event: message_stop\ndata: \{"type":"message_stop"\}\n\n$/,
+    '/v1beta/models/demo/echo:streamGenerateContent': /data: \{[^\n]*"finishReason":"STOP"[^\n]*\n\n$/,
   };
   const curls = shellCommands.filter((command) => command.startsWith('curl '));
 
@@ -82,7 +84,7 @@ describe('the streams of the first minute', () => {
     // What was asked comes back word by word: three pieces at least, and not all at once.
     const words = text.matchAll(/"(?:text|content|delta)":"([^"]*)"/g);
     const said = [...words].map((match) => match[1]).join('');
-    expect(said).toContain(/"content":"([^"]+)"|"input":"([^"]+)"/.exec(command)!.slice(1).find(Boolean)!);
+    expect(said).toContain(/"(?:content|input|text)":"([^"]+)"/.exec(command)![1]!);
     expect(arrivedMs.length).toBeGreaterThanOrEqual(3);
     expect(arrivedMs.at(-1)! - arrivedMs[0]!).toBeGreaterThan(30);
   });
@@ -101,20 +103,22 @@ describe('keys in the environment', () => {
   const variables = {
     OPENAI_API_KEY: 'openai-key-1234',
     ANTHROPIC_API_KEY: 'anthropic-key-1234',
+    GEMINI_API_KEY: 'google-key-1234',
     OPENAI_BASE_URL: `${upstream.url}/v1`,
     ANTHROPIC_BASE_URL: upstream.url,
+    GOOGLE_GEMINI_BASE_URL: upstream.url,
   };
   const post = (url: string, path: string, body: Record<string, unknown>): Promise<Response> =>
     fetch(url + path, { method: 'POST', body: JSON.stringify({ stream: true, ...body }) });
 
   test('serve real models, each with its own key', async () => {
     const names = shellCommands.find((command) => command.includes('_API_KEY='))!.match(/[A-Z]+_API_KEY/g)!;
-    expect(names).toEqual(['OPENAI_API_KEY', 'ANTHROPIC_API_KEY']);
+    expect(names).toEqual(['OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'GEMINI_API_KEY']);
     const real = await startServe({ env: variables });
     try {
       const { data } = (await (await fetch(`${real.url}/v1/models`)).json()) as { data: { id: string }[] };
       expect(data.map(({ id }) => id)).toEqual(
-        expect.arrayContaining(['openai/real-1', 'anthropic/real-1', 'demo/echo']),
+        expect.arrayContaining(['openai/real-1', 'anthropic/real-1', 'google/real-1', 'demo/echo']),
       );
       upstream.reset();
       upstream.enqueue({ kind: 'stream', blocks: hello.responses.blocks, delivery: { split: 'event' } });
@@ -124,16 +128,21 @@ describe('keys in the environment', () => {
       const messages = [{ role: 'user', content: 'hi' }];
       const second = await post(real.url, '/v1/chat/completions', { model: 'anthropic/real-1', messages });
       expect(await second.text()).toEndWith('data: [DONE]\n\n');
+      upstream.enqueue({ kind: 'stream', blocks: hello.gemini.blocks, delivery: { split: 'event' } });
+      const third = await post(real.url, '/v1/chat/completions', { model: 'google/real-1', messages });
+      expect(await third.text()).toEndWith('data: [DONE]\n\n');
       expect(
         upstream.requests.map(({ path, json, headers }) => [
           path,
           json?.model,
           headers.get('authorization'),
           headers.get('x-api-key'),
+          headers.get('x-goog-api-key'),
         ]),
       ).toEqual([
-        ['/v1/responses', 'real-1', 'Bearer openai-key-1234', null],
-        ['/v1/messages', 'real-1', null, 'anthropic-key-1234'],
+        ['/v1/responses', 'real-1', 'Bearer openai-key-1234', null, null],
+        ['/v1/messages', 'real-1', null, 'anthropic-key-1234', null],
+        ['/v1beta/models/real-1:streamGenerateContent', undefined, null, null, 'google-key-1234'],
       ]);
       expect(real.stdout()).not.toContain('key-1234');
     } finally {
@@ -141,11 +150,15 @@ describe('keys in the environment', () => {
     }
   });
 
-  test.each(['OPENAI', 'ANTHROPIC'] as const)('%s alone is enough', async (vendor) => {
-    const env = Object.fromEntries(Object.entries(variables).filter(([name]) => name.startsWith(vendor)));
+  test.each([
+    ['OPENAI', 'openai'],
+    ['ANTHROPIC', 'anthropic'],
+    ['GEMINI', 'google'],
+  ] as const)('%s alone is enough', async (vendor, provider) => {
+    const env = Object.fromEntries(Object.entries(variables).filter(([name]) => name.includes(vendor)));
     const program = startProgram({ args: ['models'], env });
     expect(await program.ended).toBe(0);
-    expect(program.stdout().split('\n')[0]).toBe(`${vendor.toLowerCase()}/real-1`);
+    expect(program.stdout().split('\n')[0]).toBe(`${provider}/real-1`);
     expect(program.stdout().split('\n').filter(Boolean)).toHaveLength(1 + Object.keys(demoModels).length);
     await program.remove();
   });
@@ -177,6 +190,15 @@ describe('the clients', () => {
       messages: [{ role: 'user', content: 'from the SDK' }],
     });
     expect(message.content).toMatchObject([{ type: 'text', text: 'from the SDK' }]);
+  });
+
+  test('the Gen AI SDK works as it is written', async () => {
+    const make = new Function('GoogleGenAI', `return ${here(code('Gen AI SDK'))}`) as (
+      sdk: unknown,
+    ) => GoogleGenAI;
+    const { models } = make(GoogleGenAI);
+    const reply = await models.generateContent({ model: 'demo/echo', contents: 'from the SDK' });
+    expect(reply.text).toBe('from the SDK');
   });
 
   test('the addresses for Claude Code and Codex CLI lead to their surfaces', async () => {

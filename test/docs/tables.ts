@@ -70,6 +70,7 @@ function typeText(node: Node): string {
   if (node.enum) return node.enum.map((choice) => `\`${choice}\``).join(', ');
   if (node.type === 'array') return `list of ${node.items!.oneOf ? 'providers' : typeText(node.items!)}`;
   if (node.type === 'object') return `mapping of names to ${typeText(node.additionalProperties as Node)}`;
+  if (node.type === 'boolean') return '`true`, `false`';
   if (node.type === 'string') return node.format === 'uri' ? 'URL' : 'text';
   const upTo =
     node.maximum === undefined || node.maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${node.maximum}`;
@@ -97,7 +98,12 @@ function variablesTable(): string {
 /** Every metric there is, from what the program writes of turns that have everything. */
 function metricsTable(): string {
   const metrics = turnMetrics({ version: '0' });
-  metrics.record(turnRecord({ notes: [{ path: 'x', action: 'dropped', why: 'x', weight: 'note' }] }));
+  metrics.record(
+    turnRecord({
+      notes: [{ path: 'x', action: 'dropped', why: 'x', weight: 'note' }],
+      costs: [{ provider: 'x', model: 'x', usd: 1, basis: 'partial', lacks: 'usage' }],
+    }),
+  );
   const rows = [...parsePrometheus(metrics.write()).values()].map(({ name, type, help, samples }) => {
     const labels = new Set(samples.flatMap((sample) => Object.keys(sample.labels)));
     labels.delete('le');

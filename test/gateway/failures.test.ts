@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from 'bun:test';
 import zlib from 'node:zlib';
-import { ask, hello, startBench, surfaceNames, type SurfaceName } from './setup.ts';
+import { ask, hello, pathOf, startBench, surfaceNames, type SurfaceName } from './setup.ts';
 
 const bench = startBench({
   server: { body_bytes_max: 200_000, first_byte_ms: 400, idle_ms: 300 },
@@ -9,15 +9,9 @@ const bench = startBench({
 afterEach(() => bench.upstream.reset());
 afterAll(() => bench.stop());
 
-const routes: Record<SurfaceName, string> = {
-  chat: '/v1/chat/completions',
-  responses: '/v1/responses',
-  messages: '/v1/messages',
-};
-
 interface ErrorBody {
   type?: string;
-  error: { type: string; message: string; code?: string | null; param?: string | null };
+  error: { type: string; message: string; code?: string | number | null; param?: string | null };
 }
 
 /** The error object, after checking that it has the surface's own shape. */
@@ -26,14 +20,16 @@ async function errorOf(surface: SurfaceName, response: Response): Promise<ErrorB
   expect(response.headers.get('x-request-id')).toBeTruthy();
   const body = (await response.json()) as ErrorBody;
   if (surface === 'messages') expect(body.type).toBe('error');
+  else if (surface === 'gemini')
+    expect(body.error).toMatchObject({ code: response.status, status: expect.stringMatching(/^[A-Z_]+$/) });
   else expect(Object.keys(body.error).sort()).toEqual(['code', 'message', 'param', 'type']);
   expect(typeof body.error.message).toBe('string');
   expect(JSON.stringify(body)).not.toContain('sk-upstream-secret');
   return body.error;
 }
 
-const post = (surface: SurfaceName, body: BodyInit, headers: Record<string, string> = {}) =>
-  fetch(bench.url + routes[surface], {
+const post = (surface: SurfaceName, body: BodyInit, headers: Record<string, string> = {}, stream = false) =>
+  fetch(bench.url + pathOf(surface, 'chat/m', stream), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body,
@@ -48,7 +44,24 @@ async function nextIsServed(surface: SurfaceName): Promise<void> {
   expect(await response.text()).toContain('Hello');
 }
 
+const wrongType: Record<SurfaceName, [string, unknown]> = {
+  chat: ['messages', 'hi'],
+  responses: ['input', 5],
+  messages: ['messages', 'hi'],
+  gemini: ['contents', 5],
+};
+
 describe.each(surfaceNames)('bad input on %s', (surface) => {
+  test('nested without end is refused before it reaches what recurses', async () => {
+    const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+    const [member] = wrongType[surface];
+    // An upstream of another protocol: to its own the bytes pass unread, and are its to judge.
+    const model = surface === 'gemini' ? '' : `"model":"${surface === 'chat' ? 'messages' : 'chat'}/m",`;
+    const response = await post(surface, `{${model}"${member}":[],"x":${deep}}`);
+    expect(response.status).toBe(400);
+    expect((await errorOf(surface, response)).message).toContain('nested too deeply');
+  });
+
   test.each([
     ['not json', 400],
     ['{"model":"chat/m"', 400],
@@ -68,11 +81,11 @@ describe.each(surfaceNames)('bad input on %s', (surface) => {
 
   test('a wrong type in a translated request names the field', async () => {
     const other = surface === 'chat' ? 'messages/m' : 'chat/m';
-    const body = surface === 'responses' ? { input: 5 } : { messages: 'hi', max_tokens: 5 };
-    const response = await post(surface, JSON.stringify({ model: other, ...body }));
+    const [member, wrong] = wrongType[surface];
+    const response = await ask(bench, surface, { model: other, [member]: wrong });
     expect(response.status).toBe(400);
     const error = await errorOf(surface, response);
-    expect(error.message).toContain(surface === 'responses' ? 'input' : 'messages');
+    expect(error.message).toContain(member);
     expect(bench.upstream.requests).toHaveLength(0);
   });
 
@@ -119,12 +132,18 @@ describe.each(surfaceNames)('bad input on %s', (surface) => {
       max_tokens: 5,
       messages: [{ role: 'user', content: 'hi' }],
     };
-    const body = JSON.stringify(
-      surface === 'responses' ? { ...plain, messages: undefined, input: 'hi' } : plain,
+    const body = {
+      chat: plain,
+      messages: plain,
+      responses: { ...plain, messages: undefined, input: 'hi' },
+      gemini: { contents: [{ parts: [{ text: 'hi' }] }] },
+    };
+    const small = await post(
+      surface,
+      new Uint8Array(compress(Buffer.from(JSON.stringify(body[surface])))),
+      { 'content-encoding': encoding },
+      true,
     );
-    const small = await post(surface, new Uint8Array(compress(Buffer.from(body))), {
-      'content-encoding': encoding,
-    });
     expect(small.status).toBe(200);
     const bomb = await post(surface, new Uint8Array(compress(Buffer.alloc(50_000_000, 32))), {
       'content-encoding': encoding,
@@ -143,20 +162,32 @@ describe.each(surfaceNames)('bad input on %s', (surface) => {
   });
 
   test('another method is a 405', async () => {
-    const response = await fetch(bench.url + routes[surface]);
+    const response = await fetch(bench.url + pathOf(surface));
     expect(response.status).toBe(405);
     await errorOf(surface, response);
   });
 });
 
+const geminiStatus: Record<number, string> = {
+  400: 'INVALID_ARGUMENT',
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  429: 'RESOURCE_EXHAUSTED',
+  500: 'INTERNAL',
+  503: 'UNAVAILABLE',
+};
+
 describe.each(
   surfaceNames.flatMap((surface) => surfaceNames.map((upstream) => [surface, upstream] as const)),
 )('upstream failures, %s client and %s upstream', (surface, upstream) => {
   const model = `${upstream}/m`;
-  const wire = (type: string, message: string) =>
-    upstream === 'messages'
+  const wire = (type: string, message: string, code: number) => {
+    if (upstream === 'gemini') return { error: { code, message, status: geminiStatus[code] } };
+    return upstream === 'messages'
       ? { type: 'error', error: { type, message }, request_id: 'req_up' }
       : { error: { message, type, param: null, code: type } };
+  };
 
   test.each([
     [400, 'invalid_request_error'],
@@ -170,7 +201,7 @@ describe.each(
     bench.upstream.enqueue({
       kind: 'body',
       status,
-      body: wire(type, `because of ${type} with sk-upstream-secret inside`),
+      body: wire(type, `because of ${type} with sk-upstream-secret inside`, status),
       headers: status === 429 ? { 'retry-after': '7' } : {},
     });
     const response = await ask(bench, surface, { model, stream: true });
@@ -393,7 +424,7 @@ describe('routes', () => {
       data: { id: string }[];
     };
     expect(openai.object).toBe('list');
-    expect(openai.data.map(({ id }) => id)).toEqual(['chat/m', 'responses/m', 'messages/m']);
+    expect(openai.data.map(({ id }) => id)).toEqual(['chat/m', 'responses/m', 'messages/m', 'gemini/m']);
     const headers = { 'anthropic-version': '2023-06-01' };
     const anthropic = (await (await fetch(`${bench.url}/v1/models?limit=1000`, { headers })).json()) as {
       has_more: boolean;

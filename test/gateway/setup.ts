@@ -14,8 +14,8 @@ export interface Bench {
   stop(): Promise<void>;
 }
 
-export type SurfaceName = 'chat' | 'responses' | 'messages';
-export const surfaceNames: readonly SurfaceName[] = ['chat', 'responses', 'messages'];
+export type SurfaceName = 'chat' | 'responses' | 'messages' | 'gemini';
+export const surfaceNames: readonly SurfaceName[] = ['chat', 'responses', 'messages', 'gemini'];
 
 export interface BenchOptions {
   readonly server?: Record<string, unknown>;
@@ -23,7 +23,7 @@ export interface BenchOptions {
   readonly providers?: readonly Record<string, unknown>[];
 }
 
-/** Starts it. Models are `chat/m`, `responses/m` and `messages/m`, by what the upstream speaks. */
+/** Starts it. Models are `chat/m`, `responses/m`, `messages/m` and `gemini/m`, by what the upstream speaks. */
 export function startBench(options: BenchOptions = {}): Bench {
   const upstream = startReplay({ models: ['m'] });
   const records: TurnRecord[] = [];
@@ -45,6 +45,13 @@ export function startBench(options: BenchOptions = {}): Bench {
       {
         name: 'messages',
         type: 'anthropic',
+        base_url: upstream.url,
+        api_key: 'sk-upstream-secret',
+        models: ['m'],
+      },
+      {
+        name: 'gemini',
+        type: 'google',
         base_url: upstream.url,
         api_key: 'sk-upstream-secret',
         models: ['m'],
@@ -71,33 +78,52 @@ export function startBench(options: BenchOptions = {}): Bench {
   };
 }
 
-const routes: Record<SurfaceName, string> = {
+const routes: Record<Exclude<SurfaceName, 'gemini'>, string> = {
   chat: '/v1/chat/completions',
   responses: '/v1/responses',
   messages: '/v1/messages',
 };
 
-/** Asks a surface for a short reply. */
+const prompts: Record<SurfaceName, Record<string, unknown>> = {
+  chat: { messages: [{ role: 'user', content: 'hi' }] },
+  responses: { input: 'hi' },
+  messages: { messages: [{ role: 'user', content: 'hi' }], max_tokens: 64 },
+  gemini: { contents: [{ role: 'user', parts: [{ text: 'hi' }] }] },
+};
+
+/** The path of a turn. On Gemini it names the model and says whether to stream. */
+export function pathOf(surface: SurfaceName, model: unknown = 'chat/m', stream: unknown = false): string {
+  if (surface !== 'gemini') return routes[surface];
+  return `/v1beta/models/${model}:${stream ? 'streamGenerateContent?alt=sse' : 'generateContent'}`;
+}
+
+/** Asks a surface for a short reply. `model` and `stream` stand where the surface wants them. */
 export function ask(
   bench: { url: string },
   surface: SurfaceName,
   body: Record<string, unknown>,
   init: RequestInit = {},
 ): Promise<Response> {
-  const prompt =
-    surface === 'responses'
-      ? { input: 'hi' }
-      : {
-          messages: [{ role: 'user', content: 'hi' }],
-          ...(surface === 'messages' ? { max_tokens: 64 } : {}),
-        };
-  return fetch(bench.url + routes[surface], {
+  const { model = 'chat/m', stream, ...members } = body;
+  const asked = surface === 'gemini' ? {} : { model, ...('stream' in body ? { stream } : {}) };
+  return fetch(bench.url + pathOf(surface, model, stream), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ model: 'chat/m', ...prompt, ...body }),
+    body: JSON.stringify({ ...asked, ...prompts[surface], ...members }),
     ...init,
   });
 }
+
+const geminiChunk = (text: string, more: Record<string, unknown> = {}) =>
+  JSON.stringify({
+    candidates: [{ content: { parts: [{ text }], role: 'model' }, index: 0, ...more }],
+    usageMetadata: {
+      promptTokenCount: 5,
+      ...(text === '' ? { candidatesTokenCount: 2, totalTokenCount: 7 } : { totalTokenCount: 5 }),
+    },
+    modelVersion: 'm-1',
+    responseId: 'reply-1',
+  });
 
 const chatChunk = (delta: unknown, finish: string | null = null) =>
   JSON.stringify({
@@ -229,6 +255,13 @@ export const hello: Record<SurfaceName, { blocks: SseBlock[]; textAt: readonly [
         { type: 'message_stop' },
       ].map((event) => JSON.stringify(event)),
       'anthropic-messages',
+    ),
+  },
+  gemini: {
+    textAt: [0, 1],
+    blocks: blocksOfPayloads(
+      [geminiChunk('Hello'), geminiChunk(' world'), geminiChunk('', { finishReason: 'STOP' })],
+      'google-gemini',
     ),
   },
 };

@@ -13,11 +13,13 @@ const errorForm = {
   chat: /data: \{"error":/,
   messages: /event: error\n/,
   responses: /event: response\.failed\n/,
+  gemini: /data: \{"error":/,
 };
 const endForm = {
   chat: /data: \[DONE\]/,
   messages: /event: message_stop/,
   responses: /event: response\.completed/,
+  gemini: /"finishReason":"STOP"/,
 };
 
 async function readUntil(reader: ReadableStreamDefaultReader<Uint8Array>, wanted: string): Promise<string> {
@@ -115,7 +117,7 @@ describe.each(cells)('%s client, %s upstream', (surface, upstream) => {
     };
     const known = blocks.map((block) => ({
       ...block,
-      text: block.text.replace(/"(model|delta|usage)":/, '"field_of_2031":{"a":[1]},"$1":'),
+      text: block.text.replace(/"(model|delta|usage|modelVersion)":/, '"field_of_2031":{"a":[1]},"$1":'),
     }));
     bench.upstream.enqueue({ kind: 'stream', blocks: [...known.slice(0, 2), strange, ...known.slice(2)] });
     const text = await (await ask(bench, surface, { model, stream: true })).text();

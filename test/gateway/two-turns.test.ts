@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
+import { GoogleGenAI, type Content, type FunctionCall, type Part } from '@google/genai';
 import { afterAll, afterEach, describe, expect, test } from 'bun:test';
 import OpenAI from 'openai';
 import { blocksOfPayloads, type SseBlock } from '../support/corpus.ts';
@@ -10,6 +11,7 @@ afterAll(() => bench.stop());
 
 const openai = new OpenAI({ baseURL: `${bench.url}/v1`, apiKey: 'unused', maxRetries: 0 });
 const anthropic = new Anthropic({ baseURL: bench.url, apiKey: 'unused', maxRetries: 0 });
+const { models: gemini } = new GoogleGenAI({ apiKey: 'unused', httpOptions: { baseUrl: bench.url } });
 
 /** Opaque values of odd lengths and characters; arguments whose spelling must survive. */
 const signature = 'EqQBCgIYAhIM+/=é';
@@ -127,7 +129,36 @@ const replies: Record<SurfaceName, { blocks: SseBlock[]; seals: string[]; callId
       'openai-chat',
     ),
   },
+  gemini: {
+    seals: [signature],
+    callIds: ['call-1', 'call-2'],
+    blocks: blocksOfPayloads(
+      [
+        candidate([{ text: 'Oslo it is.', thought: true }]),
+        candidate([{ text: 'I will look.' }]),
+        candidate([
+          { functionCall: geminiCall('call-1'), thoughtSignature: signature },
+          { functionCall: geminiCall('call-2') },
+        ]),
+        candidate([{ text: '' }], { finishReason: 'STOP' }),
+      ],
+      'google-gemini',
+    ),
+  },
 };
+
+function geminiCall(id: string): FunctionCall {
+  return { id, name: toolName, args: JSON.parse(callArguments) as Record<string, unknown> };
+}
+
+function candidate(parts: Part[], more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    candidates: [{ content: { role: 'model', parts }, index: 0, ...more }],
+    usageMetadata: { promptTokenCount: 5, totalTokenCount: 5 },
+    modelVersion: 'm-1',
+    responseId: 'reply-1',
+  });
+}
 
 function chunk(delta: unknown, finish: string | null = null): string {
   return JSON.stringify({
@@ -291,12 +322,41 @@ const conversations: Record<SurfaceName, (model: string, stream: boolean) => Pro
       .catch(() => {});
     return calls.map((call) => call.id);
   },
+  async gemini(model, stream) {
+    const functionDeclarations = [{ name: toolName, parametersJsonSchema: schema }];
+    const config = { systemInstruction: 'Be brief.', tools: [{ functionDeclarations }] };
+    const contents: Content[] = [{ role: 'user', parts: [{ text: 'Weather in Oslo?' }] }];
+    const parts: Part[] = [];
+    if (stream) {
+      for await (const { candidates } of await gemini.generateContentStream({ model, contents, config })) {
+        parts.push(...(candidates?.[0]?.content?.parts ?? []));
+      }
+    } else {
+      const { candidates } = await gemini.generateContent({ model, contents, config });
+      parts.push(...(candidates?.[0]?.content?.parts ?? []));
+    }
+    const calls = parts.flatMap(({ functionCall }) => functionCall ?? []);
+    const results = calls.map(({ id, name }) => ({
+      functionResponse: { id, name, response: { output: 'sunny' } },
+    }));
+    const next = [...contents, { role: 'model', parts }, { role: 'user', parts: results }];
+    await gemini.generateContent({ model, contents: next, config }).catch(() => {});
+    return calls.map(({ id }) => id ?? '');
+  },
+};
+
+const lists: Record<SurfaceName, string> = {
+  chat: 'messages',
+  responses: 'input',
+  messages: 'messages',
+  gemini: 'contents',
 };
 
 /** The conversation list of an upstream request, and everything else that stands before it in the prompt. */
 function prompt(upstream: SurfaceName, body: Record<string, unknown>): { list: unknown[]; head: unknown } {
-  const list = body[upstream === 'responses' ? 'input' : 'messages'];
-  return { list: list as unknown[], head: [body.system, body.instructions, body.tools, body.model] };
+  const list = body[lists[upstream]];
+  const head = [body.system, body.instructions, body.systemInstruction, body.tools, body.model];
+  return { list: list as unknown[], head };
 }
 
 /** Every string in a value, with the member it stands under. */
@@ -330,7 +390,7 @@ describe.each(cells)('two turns, %s client and %s upstream, streamed %p', (surfa
     expect(second!.list.slice(0, first!.list.length)).toEqual(first!.list);
     const added = second!.list.slice(first!.list.length);
 
-    const opaque = under(added, 'signature', 'data', 'encrypted_content');
+    const opaque = under(added, 'signature', 'data', 'encrypted_content', 'thoughtSignature');
     for (const seal of seals) expect(opaque).toContain(seal);
     // The OpenAI SDK keeps only the last value of a delta member it does not know, gateway or none.
     const keepsText = !(stream && surface === 'chat' && upstream === 'chat');
@@ -344,8 +404,15 @@ describe.each(cells)('two turns, %s client and %s upstream, streamed %p', (surfa
         .filter(({ type }) => type === 'tool_use')
         .map(({ input }) => input);
       expect(inputs).toEqual([JSON.parse(callArguments), JSON.parse(callArguments)]);
+    } else if (upstream === 'gemini') {
+      expect([...new Set(under(added, 'id'))]).toEqual(callIds);
+      const calls = (added as Content[]).flatMap(({ parts }) =>
+        (parts ?? []).flatMap(({ functionCall }) => functionCall ?? []),
+      );
+      expect(calls.map(({ args }) => args)).toEqual([JSON.parse(callArguments), JSON.parse(callArguments)]);
     } else {
-      const spelled = surface === 'messages' ? JSON.stringify(JSON.parse(callArguments)) : callArguments;
+      const parsed = surface === 'messages' || surface === 'gemini';
+      const spelled = parsed ? JSON.stringify(JSON.parse(callArguments)) : callArguments;
       expect(under(added, 'arguments')).toEqual([spelled, spelled]);
       expect([...new Set(under(added, 'call_id', 'tool_call_id'))]).toEqual(callIds);
     }

@@ -95,3 +95,25 @@ describe('discovery', () => {
     expect(await target(catalog, 'm')).toBe('well:m');
   });
 });
+
+test('a route and an entry carry what is known of the model at its provider, an alias that of its target', async () => {
+  const known: Record<string, { outputTokensMax: number }> = { 'one/m': { outputTokensMax: 7 } };
+  const catalog = createCatalog(
+    [provider('one', ['m']), provider('open', undefined, async () => [{ id: 'm' }, { id: 'n' }])],
+    { fast: ['one/m'] },
+    Date.now,
+    (name, model) => known[`${name}/${model}`],
+  );
+  for (const name of ['fast', 'one/m', 'm']) {
+    expect(await catalog.resolve(name)).toMatchObject({ route: { facts: { outputTokensMax: 7 } } });
+  }
+  const other = await catalog.resolve('open/m');
+  expect(other.found && other.route.facts).toBeUndefined();
+  const { models } = await catalog.list();
+  expect(models.map((entry) => [publicName(entry), entry.facts?.outputTokensMax])).toEqual([
+    ['fast', 7],
+    ['one/m', 7],
+    ['open/m', undefined],
+    ['open/n', undefined],
+  ]);
+});

@@ -91,7 +91,7 @@ export function gate(): Gate {
 
 /**
  * An upstream on loopback that answers from scripts: `POST` to any path is an API call (with whatever prefix),
- * `GET …/models` lists `models`.
+ * `GET …/models` lists `models`, below `/v1beta` in Google's shape.
  *
  * @example
  * const upstream = startReplay();
@@ -124,7 +124,11 @@ export function startReplay(options: { models?: readonly string[] } = {}): Repla
     async fetch(incoming) {
       const { pathname, search } = new URL(incoming.url);
       if (incoming.method === 'GET' && pathname.endsWith('/models')) {
-        const data = (options.models ?? []).map((id) => ({ id, object: 'model', type: 'model' }));
+        const ids = options.models ?? [];
+        if (pathname.includes('/v1beta/')) {
+          return Response.json({ models: ids.map((id) => ({ name: `models/${id}` })) });
+        }
+        const data = ids.map((id) => ({ id, object: 'model', type: 'model' }));
         return Response.json({ object: 'list', data, has_more: false });
       }
       const text = await incoming.text();

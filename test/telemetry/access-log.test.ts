@@ -54,6 +54,23 @@ describe('JSON lines', () => {
     });
   });
 
+  test('the cost is a number of dollars and how well it is known', async () => {
+    const { log, text } = openLog();
+    log.record(turnRecord({ costUsd: 0.0145, costBasis: 'partial' }));
+    log.record(turnRecord({ costBasis: 'unknown' }));
+    log.record(turnRecord());
+    await log.flush();
+    const lines = text()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map((line) => [line.cost_usd, line.cost])).toEqual([
+      [0.0145, 'partial'],
+      [undefined, 'unknown'],
+      [undefined, undefined],
+    ]);
+  });
+
   test('a failure is a warning that names its kind, the gateway’s own an error', async () => {
     const { log, text } = openLog();
     log.record(
@@ -215,6 +232,16 @@ describe('secrets', () => {
 });
 
 describe('lines for people', () => {
+  test('show what a turn cost, and at least what it cost when it broke off', async () => {
+    const { log, text } = openLog({ format: 'pretty' });
+    log.record(turnRecord({ costUsd: 0.0145, costBasis: 'exact' }));
+    log.record(turnRecord({ costUsd: 1.234, costBasis: 'partial' }));
+    await log.flush();
+    const [first, second] = text().split('\n');
+    expect(first).toContain('  $0.01450');
+    expect(second).toContain('  ≥$1.23');
+  });
+
   const plain = (text: string): string => text.replace(/^\d\d:\d\d:\d\d/gm, 'TIME');
 
   test('are aligned', async () => {

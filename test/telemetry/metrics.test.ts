@@ -83,6 +83,30 @@ describe('/metrics', () => {
     ]);
   });
 
+  test('what turns cost is summed by the place that charged it, and what is not known is counted', () => {
+    const metrics = turnMetrics({ version: '0' });
+    const of = { provider: 'claude', model: 'haiku' };
+    metrics.record(turnRecord({ costs: [{ ...of, usd: 0.25, basis: 'exact' }] }));
+    metrics.record(
+      turnRecord({
+        costs: [
+          { ...of, usd: 0.5, basis: 'partial', lacks: 'usage' },
+          { provider: 'spare', model: 'haiku', basis: 'unknown', lacks: 'price' },
+        ],
+      }),
+    );
+    metrics.record(turnRecord());
+    expect(samples(metrics, 'dragoman_cost_usd_total').map(({ labels, value }) => [labels, value])).toEqual([
+      [of, 0.75],
+    ]);
+    expect(
+      samples(metrics, 'dragoman_cost_unknown_total').map(({ labels, value }) => [labels, value]),
+    ).toEqual([
+      [{ ...of, lacks: 'usage' }, 1],
+      [{ provider: 'spare', model: 'haiku', lacks: 'price' }, 1],
+    ]);
+  });
+
   test('buckets are those of the OpenTelemetry conventions', () => {
     const metrics = turnMetrics({ version: '0' });
     metrics.record(turnRecord());

@@ -1,7 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Citation, Part, ReasoningPart, ToolCallPart, ToolResultPart } from '../../turn/part.ts';
-import { nativeWeight } from '../foreign-members.ts';
+import type { Member } from '../contract.ts';
 import { wrapInput } from '../repairs/custom-input.ts';
 import { dress, drop, type BlockWriter } from './block-writer.ts';
 import { hostedBlock } from './hosted.ts';
@@ -11,7 +10,7 @@ import { protocolId } from './names.ts';
 /** Writes one part as a content block; nothing, and a note, when it cannot be one. */
 export function encodeBlock(part: Part, writer: BlockWriter): JsonObject | undefined {
   const block = blockOf(part, writer);
-  if (block !== undefined && writer.to === 'client') fillIn(block);
+  if (block !== undefined && writer.upstream === undefined) fillIn(block);
   return block;
 }
 
@@ -36,7 +35,7 @@ function blockOf(part: Part, writer: BlockWriter): JsonObject | undefined {
     case 'refusal':
       return dress(part, { type: 'text', text: part.text });
     case 'media':
-      return mediaBlock(part, writer, (parts) => encodeBlocks(parts, writer));
+      return mediaBlock(part, writer, (parts) => encodeBlocks(parts, writer, part));
     case 'reasoning':
       return reasoning(part, writer);
     case 'tool_call':
@@ -48,15 +47,52 @@ function blockOf(part: Part, writer: BlockWriter): JsonObject | undefined {
     case 'notice':
     case 'approval_ask':
     case 'approval_answer':
-      if (part.wire.protocol === protocolId) return dress(part, { ...part.wire.value });
-      return drop(writer, `${part.kind} of ${part.wire.protocol} has no counterpart`, weightOf(part.kind));
+      return part.wire.protocol === protocolId ? dress(part, { ...part.wire.value }) : wired(part, writer);
     case 'reference':
-      return drop(writer, 'an item that another upstream keeps cannot be referred to', 'refuse');
+      return drop(writer, 'parts.reference', {
+        why: 'an item that another upstream keeps cannot be referred to',
+        weight: 'refuse',
+      });
     case 'native':
       if (part.protocol === protocolId) return part.value;
-      return drop(writer, `${part.type} of ${part.protocol} has no counterpart`, nativeWeight(part));
+      if (writer.upstream) return void writer.upstream.ledger.native(part, writer.path);
+      writer.notes.push({
+        path: writer.path,
+        action: 'dropped',
+        why: `${part.type} of ${part.protocol} has no counterpart`,
+        weight: 'degrade',
+      });
   }
 }
+
+/** What another protocol writes in a way of its own. */
+function wired(part: Wired, writer: BlockWriter): JsonObject | undefined {
+  const { protocol, value } = part.wire;
+  const why = `${part.kind} of ${protocol} has no counterpart`;
+  if (part.kind === 'compaction') {
+    if (!writer.upstream || part.summary === undefined) {
+      return drop(writer, 'parts.sealed_compaction', { why, weight: 'refuse' });
+    }
+    drop(writer, 'parts.compaction', { why, weight: 'refuse' });
+    return { type: 'text', text: part.summary };
+  }
+  if (part.kind === 'tool_change' && part.add === undefined && writer.upstream) {
+    return void writer.upstream.ledger.native({ protocol, type: String(value.type) }, writer.path);
+  }
+  return drop(writer, members[part.kind], { why, weight: 'degrade' });
+}
+
+type Wired = Extract<
+  Part,
+  { kind: 'tool_change' | 'compaction' | 'notice' | 'approval_ask' | 'approval_answer' }
+>;
+
+const members = {
+  tool_change: 'parts.tool_change',
+  notice: 'parts.notice',
+  approval_ask: 'parts.approval',
+  approval_answer: 'parts.approval',
+} as const satisfies Record<string, Member>;
 
 /** A citation as this protocol writes it; those of other protocols fit when they name a page. */
 export function encodeCitation(citation: Citation, cited: string): JsonObject | undefined {
@@ -85,7 +121,7 @@ export function inputObject(part: ToolCallPart, writer: BlockWriter): Json {
     return { input: value };
   } catch {
     repaired(writer, 'the arguments of the call are not whole JSON');
-    return writer.to === 'client' ? {} : { input: part.input };
+    return writer.upstream === undefined ? {} : { input: part.input };
   }
 }
 
@@ -96,9 +132,12 @@ function text(value: string, citations: Citation[] | undefined, writer: BlockWri
   for (const citation of citations) {
     // In history an invented location would be refused: only the model's own citations go up.
     const own = citation.wire.protocol === protocolId;
-    const wire = own || writer.to === 'client' ? encodeCitation(citation, value) : undefined;
+    const wire = own || !writer.upstream ? encodeCitation(citation, value) : undefined;
     if (wire) written.push(wire);
-    else drop(writer, `a citation of ${citation.wire.protocol} cannot be written here`, 'note', '.citations');
+    else {
+      const why = `a citation of ${citation.wire.protocol} cannot be written here`;
+      drop(writer, 'parts.citations', { why, weight: 'note', at: '.citations' });
+    }
   }
   if (written.length > 0 || citations.length === 0) block.citations = written;
   return block;
@@ -120,16 +159,15 @@ function toolCall(part: ToolCallPart, writer: BlockWriter): JsonObject | undefin
   if (part.by === 'server') {
     const wire = part.wire?.protocol === protocolId ? part.wire.value : undefined;
     if (wire) return dress(part, { ...wire, input: inputObject(part, writer) });
-    const block = writer.to === 'client' ? hostedBlock(part, inputObject(part, writer)) : undefined;
-    return block ?? drop(writer, `a hosted call of the kind ${part.family} cannot be told here`, 'note');
+    const block = writer.upstream === undefined ? hostedBlock(part, inputObject(part, writer)) : undefined;
+    const why = `a hosted call of the kind ${part.family} cannot be told here`;
+    return block ?? drop(writer, 'parts.hosted_call', { why, weight: 'note' }, part.name);
   }
   if (part.family !== 'function' && part.family !== 'custom') {
-    writer.notes.push({
-      path: writer.path,
-      action: 'emulated',
-      why: `a call of the kind ${part.family} is told as one of the function ${part.name}`,
-      weight: 'note',
-    });
+    const { upstream, notes, path } = writer;
+    const why = `a call of the kind ${part.family} is told as one of the function ${part.name}`;
+    if (upstream) upstream.ledger.lose('parts.vendor_call', path, part.name);
+    else notes.push({ path, action: 'emulated', why, weight: 'note' });
   }
   return dress(part, {
     type: 'tool_use',
@@ -142,8 +180,9 @@ function toolCall(part: ToolCallPart, writer: BlockWriter): JsonObject | undefin
 function toolResult(part: ToolResultPart, writer: BlockWriter): JsonObject | undefined {
   if (part.by === 'server') {
     if (part.wire?.protocol === protocolId) return dress(part, { ...part.wire.value });
-    const block = writer.to === 'client' ? hostedBlock(part, undefined) : undefined;
-    return block ?? drop(writer, `a hosted result of the kind ${part.family} cannot be told here`, 'note');
+    const block = writer.upstream === undefined ? hostedBlock(part, undefined) : undefined;
+    const why = `a hosted result of the kind ${part.family} cannot be told here`;
+    return block ?? drop(writer, 'parts.hosted_result', { why, weight: 'note' });
   }
   const block: JsonObject & { content?: string | JsonObject[] } = {
     type: 'tool_result',
@@ -152,7 +191,7 @@ function toolResult(part: ToolResultPart, writer: BlockWriter): JsonObject | und
   const { output } = part;
   if (output.as === 'text') block.content = output.text;
   else if (output.as === 'json') block.content = JSON.stringify(output.value);
-  else block.content = encodeBlocks(output.parts, writer);
+  else block.content = encodeBlocks(output.parts, writer, part);
   if (part.outcome === 'error') block.is_error = true;
   if (!writer.own && block.content?.length === 0) {
     // A list must not be empty, nor may the content of an error be.
@@ -162,11 +201,12 @@ function toolResult(part: ToolResultPart, writer: BlockWriter): JsonObject | und
 }
 
 /** Writes the parts inside another block. */
-function encodeBlocks(parts: readonly Part[], writer: BlockWriter): JsonObject[] {
-  const path = writer.path;
+function encodeBlocks(parts: readonly Part[], writer: BlockWriter, holder: Part): JsonObject[] {
+  const { path, upstream } = writer;
   const blocks: JsonObject[] = [];
   parts.forEach((part, i) => {
-    writer.path = `${path}.content[${i}]`;
+    writer.path = upstream ? upstream.places.inner(path, holder, i) : `${path}.content[${i}]`;
+    if (!writer.own) upstream?.ledger.foreign(part.extras, writer.path);
     const block = encodeBlock(part, writer);
     if (block && (writer.own || !isBlank(block))) blocks.push(block);
   });
@@ -178,8 +218,7 @@ function encodeBlocks(parts: readonly Part[], writer: BlockWriter): JsonObject[]
 export const isBlank = (block: JsonObject): boolean =>
   block.type === 'text' && typeof block.text === 'string' && block.text.trim() === '' && !block.citations;
 
-const repaired = (writer: BlockWriter, why: string): void => {
-  writer.notes.push({ path: writer.path, action: 'repaired', why, weight: 'degrade' });
-};
-
-const weightOf = (kind: Part['kind']): Note['weight'] => (kind === 'compaction' ? 'refuse' : 'degrade');
+function repaired({ upstream, notes, path }: BlockWriter, why: string): void {
+  if (upstream) upstream.ledger.repair(path, why, 'degrade');
+  else notes.push({ path, action: 'repaired', why, weight: 'degrade' });
+}

@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Part, ReasoningPart } from '../../turn/part.ts';
 import type { Turn, TurnRequest } from '../../turn/request.ts';
 import type { EncodeTarget } from '../protocol.ts';
-import { foreignMembers } from '../foreign-members.ts';
+import type { Ledger } from '../ledger.ts';
+import { placesOf, type Places } from '../places.ts';
 import { upstreamCallId } from '../repairs/call-ids.ts';
 import { sealFits } from '../seal.ts';
 import { encodeBlock, isBlank } from './block-encode.ts';
@@ -23,24 +23,27 @@ export function conversation(
   request: TurnRequest,
   target: EncodeTarget,
   toolName: BlockWriter['toolName'],
-  notes: Note[],
+  ledger: Ledger,
 ): { system: JsonObject[] | string | undefined; messages: JsonObject[] } {
-  const writer = foreignWriter(target, toolName, notes);
+  const places = placesOf(request);
+  const writer = foreignWriter(target, toolName, ledger, places);
   const system: JsonObject[] = [];
-  writeInto(system, request.instructions, writer, 'instructions', true);
+  writeInto(system, request.instructions, writer, (_part, i) => places.instruction(i), true);
 
   const messages: Message[] = [];
   let leading = true;
   request.turns.forEach((turn, i) => {
-    const path = turnPath(request, turn, i);
-    noteTurn(turn, path, notes);
+    const place = places.turn(turn, i);
+    const placeOf: PlaceOf = (part, j) => places.part(turn, i, part, j);
+    if (turn.name !== undefined) ledger.lose('turns.name', place);
+    ledger.foreign(turn.extras, place);
     if (turn.role === 'user' || turn.role === 'assistant') leading = false;
-    if (leading) writeInto(system, turn.parts, writer, path, true);
-    else if (turn.role === 'assistant') addAssistant(messages, turn, writer, path);
-    else if (turn.role === 'user') addUser(messages, turn, writer, path);
-    else addReminder(messages, turn, writer, path);
+    if (leading) writeInto(system, turn.parts, writer, placeOf, true);
+    else if (turn.role === 'assistant') addAssistant(messages, turn, writer, placeOf);
+    else if (turn.role === 'user') addUser(messages, turn, writer, placeOf);
+    else addReminder(messages, turn, writer, placeOf, place);
   });
-  repairMessages(messages, notes);
+  repairMessages(messages, ledger);
   return {
     system: system.length === 0 ? undefined : plain(system),
     messages: messages.map(({ role, blocks }) => ({
@@ -50,44 +53,39 @@ export function conversation(
   };
 }
 
-function foreignWriter(target: EncodeTarget, toolName: BlockWriter['toolName'], notes: Note[]): BlockWriter {
+/** Where a part stood in the client's request. */
+type PlaceOf = (part: Part, index: number) => string;
+
+function foreignWriter(
+  target: EncodeTarget,
+  toolName: BlockWriter['toolName'],
+  ledger: Ledger,
+  places: Places,
+): BlockWriter {
   const writer: BlockWriter = {
-    to: 'upstream',
+    upstream: { ledger, places, abilities: target.abilities },
     own: false,
     callId: upstreamCallId,
     toolName,
-    seal: (part) => foreignSeal(part, target, writer),
+    seal: (part) => foreignSeal(part, target, writer, ledger),
     path: '',
-    notes,
+    notes: [],
   };
   return writer;
 }
 
 /** The API verifies signatures: reasoning goes up only with one that this upstream made. */
-function foreignSeal(part: ReasoningPart, target: EncodeTarget, writer: BlockWriter): string | null {
-  if (part.seal && sealFits(part.seal, protocolId, target.issuer)) return part.seal.value;
-  if (part.seal === undefined && !part.text && !part.summary?.some((section) => section !== '')) return null;
-  writer.notes.push({
-    path: writer.path,
-    action: 'dropped',
-    why: 'reasoning without a signature of this upstream cannot be sent',
-    weight: 'note',
-  });
+function foreignSeal(
+  part: ReasoningPart,
+  target: EncodeTarget,
+  { path }: BlockWriter,
+  ledger: Ledger,
+): string | null {
+  const { seal } = part;
+  if (seal && sealFits(seal, protocolId, target.issuer)) return seal.value;
+  if (seal) ledger.lose('parts.seal', path);
+  if (part.text || part.summary?.some((section) => section !== '')) ledger.lose('parts.reasoning', path);
   return null;
-}
-
-/** Where a turn stands in the client's request. */
-function turnPath(request: TurnRequest, turn: Turn, index: number): string {
-  if (request.protocol !== 'openai-responses') return `messages[${index}]`;
-  return `input[${turn.parts[0]?.item?.index ?? index}]`;
-}
-
-function noteTurn(turn: Turn, path: string, notes: Note[]): void {
-  const drop = (member: string) =>
-    notes.push({ path: `${path}.${member}`, action: 'dropped', why: 'no counterpart', weight: 'note' });
-  if (turn.name !== undefined) drop('name');
-  const extras = [turn.extras, ...turn.parts.map((part) => part.extras)];
-  for (const key of new Set(extras.flatMap((each) => foreignMembers(each, protocolId)))) drop(key);
 }
 
 /** Appends the blocks of some parts; the system prompt holds text alone. */
@@ -95,16 +93,20 @@ function writeInto(
   blocks: JsonObject[],
   parts: readonly Part[],
   writer: BlockWriter,
-  path: string,
+  placeOf: PlaceOf,
   textOnly: boolean,
 ): void {
+  const { ledger } = writer.upstream!;
   parts.forEach((part, i) => {
-    writer.path = `${path}.content[${i}]`;
+    writer.path = placeOf(part, i);
+    ledger.foreign(part.extras, writer.path);
     // Tools that join in mid-conversation are on offer from the start; the part itself says nothing more.
-    if (part.kind === 'tool_change' && part.add !== undefined) return;
+    if (part.kind === 'tool_change' && part.add !== undefined) {
+      ledger.lose('parts.tool_change', writer.path);
+      return;
+    }
     if (textOnly && part.kind !== 'text') {
-      const why = `a system prompt holds text, not ${part.kind}`;
-      writer.notes.push({ path: writer.path, action: 'dropped', why, weight: 'degrade' });
+      ledger.lose('turns.system_media', writer.path, part.kind === 'media' ? part.as : part.kind);
       return;
     }
     const block = encodeBlock(part, writer);
@@ -112,18 +114,25 @@ function writeInto(
   });
 }
 
-function addAssistant(messages: Message[], turn: Turn, writer: BlockWriter, path: string): void {
+function addAssistant(messages: Message[], turn: Turn, writer: BlockWriter, placeOf: PlaceOf): void {
   const blocks: JsonObject[] = [];
-  writeInto(blocks, turn.parts, writer, path, false);
+  const { ledger } = writer.upstream!;
+  const sayable = (part: Part, i: number): boolean => {
+    if (part.kind !== 'media') return true;
+    ledger.lose('parts.reply_media', placeOf(part, i), part.as);
+    return false;
+  };
+  const indexes = new Map(turn.parts.map((part, i) => [part, i]));
+  writeInto(blocks, turn.parts.filter(sayable), writer, (part) => placeOf(part, indexes.get(part)!), false);
   if (blocks.length === 0) return;
   const last = messages.at(-1);
   if (last?.role === 'assistant') last.blocks.push(...blocks);
   else messages.push({ role: 'assistant', blocks, results: 0 });
 }
 
-function addUser(messages: Message[], turn: Turn, writer: BlockWriter, path: string): void {
+function addUser(messages: Message[], turn: Turn, writer: BlockWriter, placeOf: PlaceOf): void {
   const blocks: JsonObject[] = [];
-  writeInto(blocks, turn.parts, writer, path, false);
+  writeInto(blocks, turn.parts, writer, placeOf, false);
   const results = blocks.filter((block) => block.type === 'tool_result');
   const others = blocks.filter((block) => block.type !== 'tool_result');
   if (results.length === 0) {
@@ -142,17 +151,19 @@ function addUser(messages: Message[], turn: Turn, writer: BlockWriter, path: str
 }
 
 /** A system or developer turn after the conversation has begun. */
-function addReminder(messages: Message[], turn: Turn, writer: BlockWriter, path: string): void {
+function addReminder(
+  messages: Message[],
+  turn: Turn,
+  writer: BlockWriter,
+  placeOf: PlaceOf,
+  place: string,
+): void {
   const blocks: JsonObject[] = [];
-  writeInto(blocks, turn.parts, writer, path, true);
+  writeInto(blocks, turn.parts, writer, placeOf, true);
   if (blocks.length === 0) return;
   for (const block of blocks) block.text = `<system-reminder>\n${String(block.text)}\n</system-reminder>`;
-  writer.notes.push({
-    path,
-    action: 'repaired',
-    why: `a ${turn.role} message in mid-conversation is sent as a marked user message`,
-    weight: 'note',
-  });
+  const member = turn.role === 'developer' ? 'turns.developer' : 'turns.system';
+  writer.upstream!.ledger.loseWhen(member, 'later', place);
   messages.push({ role: 'user', blocks, results: 0 });
 }
 

@@ -1,11 +1,11 @@
 import { asArray, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { TurnRequest } from '../../turn/request.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Places } from '../places.ts';
 import { customSchema } from '../repairs/custom-input.ts';
 import { allTools, type WireTool } from '../repairs/tool-names.ts';
 import { cacheControl } from './cache.ts';
-import { protocolId } from './names.ts';
 import { encodeToolChoice } from './tools.ts';
 
 /**
@@ -15,29 +15,46 @@ import { encodeToolChoice } from './tools.ts';
 export function encodeForeignTools(
   request: TurnRequest,
   wired: readonly WireTool[],
-  notes: Note[],
+  places: Places,
+  ledger: Ledger,
 ): JsonObject[] {
-  const out = wired.map(({ tool, wireName }) => clientTool(tool, wireName, notes));
+  const out = wired.map(({ tool, wireName }) => clientTool(tool, wireName, places.tool(tool), ledger));
   for (const tool of allTools(request)) {
     if (tool.family === 'function' || tool.family === 'custom') continue;
+    const place = places.tool(tool);
+    ledger.foreign(tool.extras, place);
     if (tool.family === 'namespace') {
-      if (tool.description) drop(notes, `tools.${tool.name}.description`, 'namespaces are flattened', 'note');
+      if (tool.description) {
+        ledger.loseField('tools[type=namespace].description', { at: `${place}.description` });
+      }
       continue;
     }
-    const hosted = tool.family === 'web_search' ? webSearch(tool, notes) : undefined;
+    const hosted = tool.family === 'web_search' ? webSearch(tool, place, ledger) : undefined;
     if (hosted && out.some(({ name }) => name === hosted.name)) {
-      drop(notes, `tools.${tool.name}`, 'another tool has its name', 'degrade');
-    } else if (hosted) out.push(hosted);
-    else {
-      notes.push({
-        path: `tools.${tool.name}`,
-        action: 'dropped',
-        why: `the upstream does not host ${asString(tool.wire?.value.type) ?? tool.family}`,
-        weight: 'degrade',
-      });
-    }
+      ledger.loseWhen('tools.web_search', 'named', place);
+    } else if (hosted) {
+      out.push(hosted);
+      ledger.wire(tool.wire!, place);
+    } else ledger.lose(`tools.${tool.family}`, place, asString(tool.wire?.value.type) ?? tool.family);
   }
-  return out;
+  return allowedOf(request, wired, out, ledger);
+}
+
+/**
+ * A choice among some of the tools is made by offering no others: a model that may not call a tool must not be able
+ * to. The upstream's cache of a prompt with all of them is lost by it.
+ */
+function allowedOf(
+  { toolChoice: choice }: TurnRequest,
+  wired: readonly WireTool[],
+  out: JsonObject[],
+  ledger: Ledger,
+): JsonObject[] {
+  if (choice?.allowed === undefined || choice.mode === 'none') return out;
+  ledger.lose('toolChoice.allowed');
+  const names = new Set<unknown>(choice.allowed);
+  for (const { tool, wireName } of wired) if (names.has(tool.name)) names.add(wireName);
+  return out.filter(({ name }) => names.has(name));
 }
 
 /** Writes the choice of a tool among those that are offered. */
@@ -45,16 +62,15 @@ export function encodeForeignChoice(
   { toolChoice: choice, parallelTools }: TurnRequest,
   tools: readonly JsonObject[],
   wireName: (name: string) => string,
-  notes: Note[],
+  ledger: Ledger,
 ): JsonObject | undefined {
   const single = parallelTools === false ? false : undefined;
-  const lose = (why: string) => drop(notes, 'tool_choice', why, 'degrade');
   if (tools.length === 0) {
-    if (choice && choice.mode !== 'none' && choice.mode !== 'auto') lose('there is no tool to choose');
+    if (choice && choice.mode !== 'none' && choice.mode !== 'auto') ledger.loseWhen('toolChoice', 'missing');
     return undefined;
   }
-  if (choice?.allowed) lose('the choice cannot be narrowed to some of the tools');
-  else if (choice?.wire && choice.mode === 'auto') lose('this kind of choice cannot be made');
+  if (choice?.wire && choice.mode === 'auto' && choice.allowed === undefined)
+    ledger.loseWhen('toolChoice', 'unknown');
   if (choice?.mode !== 'one') return encodeToolChoice(choice, single, wireName);
   const hosted =
     choice.family === 'web_search' ? tools.find(({ type }) => type === webSearchType) : undefined;
@@ -62,43 +78,35 @@ export function encodeForeignChoice(
   if (tools.some((tool) => tool.name === name)) {
     return encodeToolChoice({ mode: 'one', name }, single, (given) => given);
   }
-  lose(`the tool ${choice.name ?? ''} is not among those that are offered`);
+  const { family = 'function' } = choice;
+  const isHosted = family !== 'function' && family !== 'custom';
+  ledger.loseWhen(isHosted ? 'toolChoice.hosted' : 'toolChoice', 'missing', 'tool_choice', choice.name);
   return encodeToolChoice(undefined, single, wireName);
 }
 
-function drop(notes: Note[], path: string, why: string, weight: Note['weight']): void {
-  notes.push({ path, action: 'dropped', why, weight });
-}
-
-function clientTool(tool: Tool, wireName: string, notes: Note[]): JsonObject {
-  const note = (member: string, why: string, weight: Note['weight']) =>
-    drop(notes, `tools.${tool.name}.${member}`, why, weight);
+function clientTool(tool: Tool, wireName: string, place: string, ledger: Ledger): JsonObject {
   const out: JsonObject = { name: wireName };
   if (tool.description !== undefined) out.description = tool.description;
-  out.input_schema = tool.family === 'custom' ? customSchema(tool) : objectSchema(tool, notes);
+  out.input_schema = tool.family === 'custom' ? customSchema(tool) : objectSchema(tool, place, ledger);
   if (tool.cache) out.cache_control = cacheControl(tool.cache);
-  // The upstream compiles strict schemas and refuses many that other vendors take.
-  if (tool.strict) note('strict', 'the schema is followed without being enforced', 'note');
-  if (tool.defer) note('defer_loading', 'the tool is loaded from the start', 'note');
-  for (const protocol in tool.extras) {
-    if (protocol === protocolId) continue;
-    for (const key in tool.extras[protocol as keyof typeof tool.extras]) note(key, 'no counterpart', 'note');
+  if (tool.family === 'custom') {
+    ledger.lose('tools.custom', place, tool.name);
+    if (tool.format?.type === 'grammar') ledger.lose('tools.grammar', place, tool.name);
   }
+  // The upstream compiles strict schemas and refuses many that other vendors take.
+  if (tool.strict) ledger.lose('tools.strict', place);
+  if (tool.defer) ledger.lose('tools.defer', place);
+  ledger.foreign(tool.extras, place);
   return out;
 }
 
 /** The API wants `type: 'object'` at the top and no `anyOf`, `oneOf` or `allOf` beside it. */
-function objectSchema(tool: Tool, notes: Note[]): JsonObject {
+function objectSchema(tool: Tool, place: string, ledger: Ledger): JsonObject {
   const schema = tool.schema ?? {};
   const joined = [...asArray(schema.anyOf), ...asArray(schema.oneOf), ...asArray(schema.allOf)];
   if (schema.type === 'object' && joined.length === 0) return schema;
   if (Object.keys(schema).length > 0) {
-    notes.push({
-      path: `tools.${tool.name}.parameters`,
-      action: 'repaired',
-      why: 'the schema must be that of one object',
-      weight: joined.length > 0 ? 'degrade' : 'note',
-    });
+    ledger.loseWhen('tools.schema', joined.length > 0 ? 'union' : 'object', place, tool.name);
   }
   const { anyOf: _a, oneOf: _b, allOf: _c, ...out } = schema;
   out.type = 'object';
@@ -114,24 +122,25 @@ function objectSchema(tool: Tool, notes: Note[]): JsonObject {
 
 const webSearchType = 'web_search_20250305';
 
-/** `web_search` and its previews on Responses; filters and location have the same members on both sides. */
-function webSearch(tool: Tool, notes: Note[]): JsonObject | undefined {
+/** Another vendor's web search; the members that have a counterpart. */
+function webSearch(tool: Tool, at: string, ledger: Ledger): JsonObject | undefined {
   const wire = tool.wire?.value;
   if (wire === undefined) return undefined;
   const out: JsonObject = { type: webSearchType, name: 'web_search' };
   const allowed = asObject(wire.filters)?.allowed_domains;
   if (Array.isArray(allowed) && allowed.length > 0) out.allowed_domains = allowed;
-  const location = asObject(wire.user_location);
+  const given = asObject(wire.user_location);
+  const location = asObject(given?.approximate) ?? given;
   if (location !== undefined) {
     const place: JsonObject = { type: 'approximate' };
     for (const key of ['city', 'country', 'region', 'timezone']) {
-      if (typeof location[key] === 'string') place[key] = location[key];
+      const name = location[key];
+      if (typeof name !== 'string') continue;
+      if (key === 'country' && name.length !== 2) {
+        ledger.repair(`${at}.user_location`, `a country is named by two letters: ${name} is left out`);
+      } else place[key] = name;
     }
     if (Object.keys(place).length > 1) out.user_location = place;
-  }
-  for (const key in wire) {
-    if (key === 'type' || key === 'filters' || key === 'user_location' || wire[key] === null) continue;
-    drop(notes, `tools.${tool.name}.${key}`, 'no counterpart', 'note');
   }
   return out;
 }

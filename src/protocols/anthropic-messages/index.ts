@@ -1,4 +1,5 @@
 import type { Protocol } from '../protocol.ts';
+import { count } from './count.ts';
 import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
 import { protocolId } from './names.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
@@ -20,4 +21,5 @@ export const anthropicMessages: Protocol = {
   encodeFailure,
   failureFrames,
   tap,
+  count,
 };

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../turn/json.ts';
 import type { MediaPart, Part } from '../../turn/part.ts';
+import { isTextual, mediaInWords } from '../words.ts';
 import { dress, drop, type BlockWriter } from './block-writer.ts';
 
 /** What upstreams take as an image. */
@@ -14,10 +15,20 @@ export function mediaBlock(
   writer: BlockWriter,
   innerBlocks: InnerBlocks,
 ): JsonObject | undefined {
-  if (part.as === 'file' && part.source.by === 'file' && (writer.own || writer.to === 'client')) {
+  const { upstream } = writer;
+  if (part.as === 'file' && part.source.by === 'file' && (writer.own || !upstream)) {
     return dress(part, { type: 'container_upload', file_id: part.source.id });
   }
-  if (writer.to === 'client') return drop(writer, `a reply cannot hold ${part.as} here`, 'degrade');
+  if (!upstream) {
+    const why = `a reply cannot hold ${part.as} here`;
+    return drop(writer, 'parts.reply_media', { why, weight: 'degrade' });
+  }
+  const { ledger, abilities } = upstream;
+  const words = writer.own ? undefined : mediaInWords(part, abilities);
+  if (words !== undefined) {
+    ledger.loseWhen(part.as === 'file' ? 'parts.document' : `parts.${part.as}`, 'unreadable', writer.path);
+    return { type: 'text', text: words };
+  }
   if (part.as === 'search_result' && part.source.by === 'parts') {
     const block: JsonObject = { type: 'search_result', source: part.title ?? '' };
     if (part.title !== undefined) block.title = part.title;
@@ -26,13 +37,15 @@ export function mediaBlock(
     return dress(part, block);
   }
   if (part.as === 'audio' || part.as === 'video') {
-    return drop(writer, `${part.as} is not an input of this protocol`, 'refuse');
+    return void ledger.lose(`parts.${part.as}`, writer.path);
   }
   const source = mediaSource(part, writer, innerBlocks);
-  if (source === undefined) return drop(writer, `this ${part.as} is of a kind that cannot be sent`, 'refuse');
-  if (part.detail !== undefined && part.detail !== 'auto') {
-    drop(writer, 'the detail of an image cannot be chosen', 'note', '.detail');
+  if (source === undefined) {
+    if (part.source.by === 'file') return void ledger.lose('parts.file_id', writer.path);
+    const member = part.as === 'image' ? 'parts.image' : 'parts.document';
+    return void ledger.loseWhen(member, 'kind', writer.path, part.mime);
   }
+  if (part.detail !== undefined && part.detail !== 'auto') ledger.lose('parts.image_detail', writer.path);
   if (part.as === 'image') return dress(part, { type: 'image', source });
   const block: JsonObject = { type: 'document', source };
   if (part.title !== undefined) block.title = part.title;
@@ -79,7 +92,7 @@ function bytesSource(
   if (writer.own || (part.as === 'image' ? images.has(type) : type === 'application/pdf')) {
     return { type: 'base64', media_type: type, data };
   }
-  if (part.as === 'image' || !/^text\/|json|xml|yaml/.test(type)) return undefined;
+  if (part.as === 'image' || !isTextual(type)) return undefined;
   try {
     const bytes = Uint8Array.from(atob(data), (char) => char.charCodeAt(0));
     return { type: 'text', media_type: 'text/plain', data: new TextDecoder().decode(bytes) };

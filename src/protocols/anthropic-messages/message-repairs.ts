@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
+import type { Ledger } from '../ledger.ts';
 
 /** A message while the conversation is put together. */
 export interface Message {
@@ -13,16 +13,16 @@ export interface Message {
 const repeatedIdCharsMax = 60;
 
 /** Brings messages of another protocol into the order that the API insists on. */
-export function repairMessages(messages: Message[], notes: Note[]): void {
-  endWithoutThinking(messages, notes);
-  tellCallsApart(messages, notes);
-  answerCalls(messages, notes);
-  openWithUser(messages, notes);
-  trimPrefill(messages, notes);
+export function repairMessages(messages: Message[], ledger: Ledger): void {
+  endWithoutThinking(messages, ledger);
+  tellCallsApart(messages, ledger);
+  answerCalls(messages, ledger);
+  openWithUser(messages, ledger);
+  trimPrefill(messages, ledger);
 }
 
 /** "The final block in an assistant message cannot be `thinking`": a reply that was cut off there says nothing. */
-function endWithoutThinking(messages: Message[], notes: Note[]): void {
+function endWithoutThinking(messages: Message[], ledger: Ledger): void {
   for (let i = messages.length - 1; i >= 0; i--) {
     const { role, blocks } = messages[i]!;
     if (role !== 'assistant') continue;
@@ -30,12 +30,12 @@ function endWithoutThinking(messages: Message[], notes: Note[]): void {
     if (end === blocks.length) continue;
     blocks.length = end;
     if (end === 0) messages.splice(i, 1);
-    add(notes, 'dropped', 'reasoning that nothing follows cannot be sent', 'note');
+    ledger.loseWhen('parts.reasoning', 'last', 'messages');
   }
 }
 
 /** Some servers count their calls from 0 in every reply; here each id is to be met once. */
-function tellCallsApart(messages: readonly Message[], notes: Note[]): void {
+function tellCallsApart(messages: readonly Message[], ledger: Ledger): void {
   const seen = new Set<string>();
   messages.forEach(({ role, blocks }, i) => {
     if (role !== 'assistant') return;
@@ -45,7 +45,7 @@ function tellCallsApart(messages: readonly Message[], notes: Note[]): void {
       const id = String(block.id);
       let fresh = id;
       for (let n = 2; seen.has(fresh); n++) fresh = `${id.slice(0, repeatedIdCharsMax)}-${n}`;
-      if (fresh !== id) add(notes, 'repaired', `the call id ${id} was used before`, 'note');
+      if (fresh !== id) ledger.repair('messages', `the call id ${id} was used before`, 'note');
       seen.add(fresh);
       ids.set(id, [...(ids.get(id) ?? []), fresh]);
       block.id = fresh;
@@ -58,7 +58,7 @@ function tellCallsApart(messages: readonly Message[], notes: Note[]): void {
 }
 
 /** Gives every call its result and every result its call. */
-function answerCalls(messages: Message[], notes: Note[]): void {
+function answerCalls(messages: Message[], ledger: Ledger): void {
   if (messages.at(-1)?.blocks.some(isCall)) messages.push({ role: 'user', blocks: [], results: 0 });
   messages.forEach((message, i) => {
     if (message.role === 'assistant') return;
@@ -72,14 +72,14 @@ function answerCalls(messages: Message[], notes: Note[]): void {
       else {
         others.push(...orphan(block));
         const why = `the result of ${String(block.tool_use_id)} answers no call and is sent as text`;
-        add(notes, 'repaired', why, 'degrade');
+        ledger.repair('messages', why, 'degrade');
       }
     }
     for (const id of open) {
       const content = 'The tool gave no result.';
       results.push({ type: 'tool_result', tool_use_id: id as string, content, is_error: true });
       const why = `the call ${String(id)} has no result; one that says so is sent`;
-      add(notes, 'repaired', why, 'degrade');
+      ledger.repair('messages', why, 'degrade');
     }
     message.blocks = [...results, ...others];
   });
@@ -94,24 +94,20 @@ function orphan({ tool_use_id: id, content }: JsonObject): JsonObject[] {
   return [{ type: 'text', text: head }, ...(content as JsonObject[])];
 }
 
-function openWithUser(messages: Message[], notes: Note[]): void {
+function openWithUser(messages: Message[], ledger: Ledger): void {
   if (messages[0]?.role === 'user') return;
   messages.unshift({ role: 'user', blocks: [{ type: 'text', text: '.' }], results: 0 });
   const why = 'a conversation must begin with a user message; one with a full stop is put in front';
-  add(notes, 'repaired', why, 'note');
+  ledger.repair('messages', why, 'note');
 }
 
 /** A reply that is begun by the client must not end in white space. */
-function trimPrefill(messages: Message[], notes: Note[]): void {
+function trimPrefill(messages: Message[], ledger: Ledger): void {
   const last = messages.at(-1);
   const block = last?.role === 'assistant' ? last.blocks.at(-1) : undefined;
   if (block?.type !== 'text' || typeof block.text !== 'string') return;
   const text = block.text.trimEnd();
   if (text === block.text) return;
   last!.blocks[last!.blocks.length - 1] = { ...block, text };
-  add(notes, 'repaired', 'white space at the end of the last assistant message is cut', 'note');
-}
-
-function add(notes: Note[], action: Note['action'], why: string, weight: Note['weight']): void {
-  notes.push({ path: 'messages', action, why, weight });
+  ledger.repair('messages', 'white space at the end of the last assistant message is cut', 'note');
 }

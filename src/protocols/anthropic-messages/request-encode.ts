@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Part, ReasoningPart, Tool } from '../../turn/part.ts';
 import type { Turn, TurnRequest } from '../../turn/request.ts';
+import { createLedger, type Ledger } from '../ledger.ts';
+import { placesOf } from '../places.ts';
 import type { EncodedRequest, EncodeTarget } from '../protocol.ts';
 import { escapeCallId } from '../repairs/call-ids.ts';
 import { sealFits } from '../seal.ts';
@@ -26,23 +27,28 @@ export function encodeRequest(request: TurnRequest, target: EncodeTarget): Encod
 }
 
 function encodeOwnRequest(request: TurnRequest, target: EncodeTarget): EncodedRequest {
-  const notes: Note[] = [];
+  const ledger = createLedger(protocolId, protocolId);
+  const writer = ownWriter(request, target, ledger);
+  const places = placesOf(request);
   const spelt = spelling(request);
   const { sampling, meta, cache } = request;
   const { metadata, ...extras } = request.extras[protocolId] ?? {};
   const body: JsonObject = { model: target.model };
-  const max = maxTokens(request, target, notes);
+  const max = maxTokens(request, target, ledger);
   if (max !== undefined) body.max_tokens = max;
   if (request.instructions.length > 0) {
     body.system = content(
       request.instructions,
       spelling(request.instructions)?.form ?? 'string',
-      ownWriter('system', target, notes),
+      writer,
+      (_part, i) => places.instruction(i),
     );
   } else if (spelling(request.instructions)?.form === 'list') {
     body.system = [];
   }
-  body.messages = request.turns.map((turn, i) => message(turn, ownWriter(`messages.${i}`, target, notes)));
+  body.messages = request.turns.map((turn, i) =>
+    message(turn, writer, (part, j) => places.part(turn, i, part, j)),
+  );
   writeTools(body, request.tools);
   const choice =
     request.toolChoice && encodeToolChoice(request.toolChoice, request.parallelTools, (name) => name);
@@ -52,7 +58,7 @@ function encodeOwnRequest(request: TurnRequest, target: EncodeTarget): EncodedRe
   if (sampling.topK !== undefined) body.top_k = sampling.topK;
   if (sampling.stop !== undefined) body.stop_sequences = sampling.stop;
   writeReasoning(body, request);
-  if (max !== request.outputTokensMax) fitBudget(body, notes);
+  if (max !== request.outputTokensMax) fitBudget(body, ledger);
   writeOutput(body, request);
   if (meta.user !== undefined || metadata !== undefined) {
     body.metadata = { ...(meta.user !== undefined && { user_id: meta.user }), ...(metadata as JsonObject) };
@@ -61,19 +67,20 @@ function encodeOwnRequest(request: TurnRequest, target: EncodeTarget): EncodedRe
   if (cache?.mark) body.cache_control = cacheControl(cache.mark);
   Object.assign(body, extras, spelt);
   if (request.delivery.stream) body.stream = true;
-  return { body, notes };
+  return { body, notes: ledger.notes };
 }
 
-function ownWriter(path: string, target: EncodeTarget, notes: Note[]): BlockWriter {
-  return {
-    to: 'upstream',
+function ownWriter(request: TurnRequest, target: EncodeTarget, ledger: Ledger): BlockWriter {
+  const writer: BlockWriter = {
+    upstream: { ledger, places: placesOf(request), abilities: target.abilities },
     own: true,
     callId: escapeCallId,
     toolName: (name) => name,
-    seal: (part) => ownSeal(part, target, path, notes),
-    path,
-    notes,
+    seal: (part) => ownSeal(part, target, writer.path, ledger),
+    path: '',
+    notes: [],
   };
+  return writer;
 }
 
 /** Thinking without a signature goes back as it came: servers that sign nothing take it. */
@@ -81,38 +88,39 @@ function ownSeal(
   part: ReasoningPart,
   target: EncodeTarget,
   path: string,
-  notes: Note[],
+  ledger: Ledger,
 ): string | undefined | null {
   if (part.seal === undefined || sealFits(part.seal, protocolId, target.issuer)) return part.seal?.value;
-  notes.push({
-    path,
-    action: 'dropped',
-    why: 'reasoning that another upstream made means nothing to this one',
-    weight: 'note',
-  });
+  ledger.lose('parts.seal', path);
   return null;
 }
 
-function message(turn: Turn, writer: BlockWriter): JsonObject {
+/** Where a part stood in the client's request. */
+type PlaceOf = (part: Part, index: number) => string;
+
+function message(turn: Turn, writer: BlockWriter, placeOf: PlaceOf): JsonObject {
   const form = spelling(turn)?.form ?? (turn.role === 'assistant' ? 'list' : 'string');
   const role = turn.role === 'developer' ? 'system' : turn.role;
   const out: JsonObject = { role };
-  if (form !== 'absent' || turn.parts.length > 0) out.content = content(turn.parts, form, writer);
+  if (form !== 'absent' || turn.parts.length > 0) out.content = content(turn.parts, form, writer, placeOf);
   return Object.assign(out, turn.extras?.[protocolId]);
 }
 
 /** Parts as a plain string where one bare text says it all and was said so, else as blocks. */
-function content(parts: readonly Part[], form: unknown, writer: BlockWriter): JsonObject[] | string {
+function content(
+  parts: readonly Part[],
+  form: unknown,
+  writer: BlockWriter,
+  placeOf: PlaceOf,
+): JsonObject[] | string {
   const [first] = parts;
   if (form !== 'list' && parts.length === 1 && first!.kind === 'text' && isBare(first!)) return first!.text;
   const blocks: JsonObject[] = [];
-  const { path } = writer;
   parts.forEach((part, i) => {
-    writer.path = `${path}.content.${i}`;
+    writer.path = placeOf(part, i);
     const block = encodeBlock(part, writer);
     if (block) blocks.push(block);
   });
-  writer.path = path;
   return blocks;
 }
 
@@ -146,13 +154,12 @@ function writeReasoning(body: JsonObject, { reasoning }: TurnRequest): void {
 }
 
 /** Thinking counts within `max_tokens`, so a limit that was cut cuts it too. */
-function fitBudget(body: JsonObject, notes: Note[]): void {
+function fitBudget(body: JsonObject, ledger: Ledger): void {
   const thinking = body.thinking as JsonObject | undefined;
   const max = body.max_tokens as number;
   if (typeof thinking?.budget_tokens !== 'number' || thinking.budget_tokens < max) return;
   body.thinking = { ...thinking, budget_tokens: max - 1 };
-  const why = `thinking has to fit into ${max} output tokens`;
-  notes.push({ path: 'thinking.budget_tokens', action: 'clamped', why, weight: 'note' });
+  ledger.loseWhen('reasoning.budgetTokens', 'fit', undefined, String(max));
 }
 
 function writeOutput(body: JsonObject, { output }: TurnRequest): void {

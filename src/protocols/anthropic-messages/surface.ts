@@ -8,7 +8,6 @@ import { protocolId } from './names.ts';
 
 /** Writes parts of a reply for a client. */
 export const replyWriter = (notes: Note[]): BlockWriter => ({
-  to: 'client',
   own: false,
   callId: escapeCallId,
   toolName: (name) => name,

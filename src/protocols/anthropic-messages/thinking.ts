@@ -1,72 +1,106 @@
 import type { JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { TurnRequest } from '../../turn/request.ts';
-import type { EncodeTarget } from '../protocol.ts';
+import type { Ledger } from '../ledger.ts';
+import type { EncodeTarget, ReasoningAbilities } from '../protocol.ts';
+import { askedBy, wantedReasoning, type ReasoningControl } from '../reasoning.ts';
 import { outputTokensDefault } from './limits.ts';
 
 /** The least budget the API takes, and the room that is left for the answer beside it. */
 const budgetTokensMin = 1024;
 
-const budgets: Readonly<Record<string, number>> = {
-  none: 0,
-  minimal: 0,
-  low: 2048,
-  medium: 8192,
-  high: 16_384,
-  xhigh: 32_000,
-  max: 32_000,
-};
-
 /**
- * Sets `thinking` from an effort or a budget. It counts within `max_tokens`, which is raised where the client
- * named no limit; it is left out where the API refuses it: with a forced tool, and in a turn that goes
- * on but does not begin with a thinking block (its thinking stayed with another upstream or client).
+ * Sets `thinking` and `output_config.effort` from what the client wants, in the way that the model takes: its own
+ * choice guided by an effort, or a budget. It is left out where the API refuses it: with a forced tool, and, for
+ * a budget, in a turn that goes on but does not begin with a thinking block (its thinking stayed with
+ * another upstream or client).
  */
 export function chooseThinking(
   body: JsonObject,
   request: TurnRequest,
   target: EncodeTarget,
   limited: boolean,
-  notes: Note[],
+  ledger: Ledger,
 ): void {
   const { reasoning } = request;
-  if (reasoning === undefined || reasoning.mode === 'off') return;
-  const note = (action: Note['action'], why: string, weight: Note['weight'] = 'degrade') =>
-    notes.push({ path: 'reasoning', action, why, weight });
-  const { effort } = reasoning;
-  let budget = reasoning.budgetTokens ?? (effort === undefined ? undefined : budgets[effort]);
-  if (budget === undefined && effort !== undefined) {
-    note('repaired', `the effort ${effort} is taken as medium`);
-    budget = budgets.medium;
-  }
-  if (budget === undefined && (reasoning.mode === 'on' || reasoning.mode === 'adaptive'))
-    budget = budgets.medium;
-  if (budget === undefined || budget <= 0) return;
+  const { reasoning: abilities, outputTokensMax } = target.abilities;
+  const { wish, changes } = wantedReasoning(reasoning, waysOf(abilities), abilities);
+  const asked = askedBy(reasoning) ?? 'reasoning.mode';
+  const show = reasoning?.show;
+  if (wish.as === 'adaptive' && show !== undefined) {
+    body.thinking = { type: 'adaptive', display: show === 'omitted' ? 'omitted' : 'summarized' };
+  } else if (show !== undefined) ledger.lose('reasoning.show');
 
+  switch (wish.as) {
+    case 'nothing':
+      break;
+    case 'off':
+      if (abilities?.off === true) body.thinking = { type: 'disabled' };
+      break;
+    case 'effort':
+      body.output_config = { effort: wish.effort };
+      break;
+    case 'adaptive':
+      if (isForced(body)) {
+        delete body.thinking;
+        ledger.loseWhen(asked, 'forced');
+        return;
+      }
+      body.thinking ??= { type: 'adaptive' };
+      if (wish.effort !== undefined) body.output_config = { effort: wish.effort };
+      break;
+    case 'budget': {
+      if (wish.budgetTokens <= 0) break;
+      const problem = isForced(body)
+        ? 'forced'
+        : loopLacksThinking(body.messages as JsonObject[])
+          ? 'begun'
+          : undefined;
+      if (problem !== undefined) {
+        ledger.loseWhen(asked, problem);
+        return;
+      }
+      const wanted = Math.max(wish.budgetTokens, budgetTokensMin);
+      const budget = fit(body, wanted, limited, outputTokensMax);
+      if (budget === undefined) {
+        ledger.loseWhen(asked, 'room', undefined, String(body.max_tokens));
+        return;
+      }
+      if (budget < wanted) ledger.loseWhen(asked, 'fit', undefined, `${budget} of ${wanted} tokens`);
+      body.thinking = { type: 'enabled', budget_tokens: budget };
+    }
+  }
+  ledger.reasoning(changes);
+}
+
+/** The ways in which this wire steers a model; where nobody knows the model, a budget is what most take. */
+function waysOf(abilities: ReasoningAbilities | undefined): readonly ReasoningControl[] {
+  if (abilities === undefined) return ['budget'];
+  const { by } = abilities;
+  return by.length === 1 && by[0] === 'effort' ? ['effort'] : ['adaptive', 'budget'];
+}
+
+function isForced(body: JsonObject): boolean {
   const choice = (body.tool_choice as JsonObject | undefined)?.type;
-  if (choice === 'any' || choice === 'tool') {
-    note('dropped', 'the model cannot think when it is made to call a tool');
-    return;
-  }
-  if (loopLacksThinking(body.messages as JsonObject[])) {
-    note('dropped', 'the turn was begun without thinking that this upstream could take up');
-    return;
-  }
-  budget = Math.max(budget, budgetTokensMin);
+  return choice === 'any' || choice === 'tool';
+}
+
+/**
+ * The budget that fits into `max_tokens`, within which thinking counts; the limit is raised where the client
+ * named none. Nothing where there is no room.
+ */
+function fit(
+  body: JsonObject,
+  budget: number,
+  limited: boolean,
+  outputTokensMax: number | undefined,
+): number | undefined {
   let max = body.max_tokens as number;
   if (!limited && max <= budget + budgetTokensMin) {
-    max = Math.min(budget + outputTokensDefault, target.abilities.outputTokensMax ?? Infinity);
+    max = Math.min(budget + outputTokensDefault, outputTokensMax ?? Infinity);
     body.max_tokens = max;
   }
-  if (budget > max - budgetTokensMin) {
-    budget = max - budgetTokensMin;
-    if (budget < budgetTokensMin) {
-      note('dropped', `${max} output tokens leave no room for thinking`);
-      return;
-    }
-    note('clamped', `${budget} tokens of thinking fit into ${max} output tokens`, 'note');
-  }
-  body.thinking = { type: 'enabled', budget_tokens: budget };
+  const fitting = Math.min(budget, max - budgetTokensMin);
+  return fitting < budgetTokensMin ? undefined : fitting;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { asNumber, asObject, isObject, type Json, type JsonObject } from '../../turn/json.ts';
-import { outputTokens, type Usage } from '../../turn/usage.ts';
+import { asNumber, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { outputTokens, tierOf, type Usage } from '../../turn/usage.ts';
 
 /** Members that only `message_start` carries; the rest is restated by `message_delta`. */
 const startOnly: ReadonlySet<string> = new Set(['cache_creation', 'service_tier', 'inference_geo', 'speed']);
@@ -35,6 +35,9 @@ export function decodeUsage(raw: JsonObject): Usage {
   set(usage, 'reasoning', reasoning);
   set(usage, 'webSearches', asNumber(server?.web_search_requests));
   set(usage, 'webFetches', asNumber(server?.web_fetch_requests));
+  set(usage, 'tier', tierOf(raw.speed === 'fast' ? raw.speed : raw.service_tier));
+  const region = asString(raw.inference_geo);
+  if (region !== 'global' && region !== 'not_available') set(usage, 'region', region);
   return usage;
 }
 

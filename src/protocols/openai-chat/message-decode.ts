@@ -1,4 +1,4 @@
-import { isObject, rest } from '../../turn/json.ts';
+import { asString, isObject, rest } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import { refuse } from '../../turn/failure.ts';
 import type { Part, ToolCallPart, ToolResultPart } from '../../turn/part.ts';
@@ -50,7 +50,7 @@ export function decodeMessages(messages: readonly Json[]): Turn[] {
         return missing(`${path}.role`);
       default:
         return refuse(
-          `Invalid value: '${String(message.role)}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.`,
+          `Invalid value: '${asString(message.role) ?? JSON.stringify(message.role)}'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'.`,
           `${path}.role`,
           { code: 'invalid_value' },
         );

@@ -1,6 +1,7 @@
 import { asObject, asString, isObject } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import type { MediaPart, Part } from '../../turn/part.ts';
+import { isTextual } from '../words.ts';
 import { leftover, missing, own, restore, stringField, wrongType } from './fields.ts';
 
 const textKeys = new Set(['type', 'text']);
@@ -140,7 +141,7 @@ export function encodeMedia(part: MediaPart): JsonObject | undefined {
 /** What an inline file of text says: only PDF goes up as a file. */
 export function textFile({ as, source, mime }: MediaPart): string | undefined {
   if (as !== 'document' && as !== 'file') return undefined;
-  if (source.by !== 'bytes' || !/^text\/|json|xml|yaml/.test(mime ?? '')) return undefined;
+  if (source.by !== 'bytes' || !isTextual(mime)) return undefined;
   try {
     const bytes = Uint8Array.from(atob(source.data), (char) => char.charCodeAt(0));
     return new TextDecoder().decode(bytes);

@@ -13,7 +13,7 @@ import {
   wrongType,
 } from './fields.ts';
 import { decodeMessages } from './message-decode.ts';
-import { decodeFunction, decodeTool, decodeToolChoice } from './tools.ts';
+import { decodeFunction, decodeTool, decodeToolChoice, decodeWebSearch } from './tools.ts';
 
 /** Every top-level member that the turn has a place for; the others travel as extras. */
 const known = new Set([
@@ -53,6 +53,7 @@ const known = new Set([
   'user',
   'safety_identifier',
   'metadata',
+  'web_search_options',
 ]);
 
 /** Reads a Chat Completions request. Throws for wrong types with the vendor's words; keeps what is unknown. */
@@ -74,6 +75,8 @@ export function decodeRequest(body: JsonObject): TurnRequest {
     if (!isObject(entry)) wrongType(`functions[${i}]`, 'an object', entry);
     else tools.push(decodeFunction(entry, `functions[${i}]`));
   });
+  const search = objectField(body, 'web_search_options');
+  if (search) tools.push(decodeWebSearch(search));
 
   const stream = booleanField(body, 'stream') ?? false;
   const options = objectField(body, 'stream_options');

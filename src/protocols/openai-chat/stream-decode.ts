@@ -156,7 +156,7 @@ class ChunkReader implements StreamDecoder {
   }
 
   #tellUsage(out: TurnEvent[]): void {
-    if (this.#usage) out.push({ kind: 'usage', usage: decodeUsage(this.#usage) });
+    if (this.#usage) out.push({ kind: 'usage', usage: decodeUsage(this.#usage, this.#start?.tier) });
     this.#usage = undefined;
   }
 

@@ -30,7 +30,7 @@ function observe(data: JsonObject, sight: Sight): void {
     sight.failure = decodeErrorObject(error);
     return;
   }
-  if (isObject(data.usage)) sight.usage = decodeUsage(data.usage);
+  if (isObject(data.usage)) sight.usage = decodeUsage(data.usage, data.service_tier);
   else if (isObject(data.x_groq) && isObject(data.x_groq.usage)) sight.usage = decodeUsage(data.x_groq.usage);
   if (!Array.isArray(data.choices)) return;
   for (const choice of data.choices) {

@@ -2,6 +2,7 @@ import { asObject, asString, isObject } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { ToolChoice, TurnRequest } from '../../turn/request.ts';
+import type { Ledger } from '../ledger.ts';
 import type { WireTool } from '../repairs/tool-names.ts';
 import { customSchema } from '../repairs/custom-input.ts';
 import {
@@ -14,7 +15,6 @@ import {
   stringField,
   wrongType,
 } from './fields.ts';
-import type { Losses } from './notes.ts';
 
 const functionKeys = new Set(['name', 'description', 'parameters', 'strict']);
 const customKeys = new Set(['name', 'description', 'format']);
@@ -47,6 +47,13 @@ export function decodeTool(value: Json, path: string): Tool {
   const name = asString(value.type) ?? '';
   return { family: 'other', name, wire: { protocol: own, value } };
 }
+
+/** Reads `web_search_options`: the one tool that this protocol hosts, told by a member of its own. */
+export const decodeWebSearch = (options: JsonObject): Tool => ({
+  family: 'web_search',
+  name: 'web_search',
+  wire: { protocol: own, value: options },
+});
 
 /** Reads a function's own object; this is also an entry of the legacy `functions`. */
 export function decodeFunction(body: JsonObject, path: string): Tool {
@@ -147,25 +154,25 @@ export function encodeToolChoice(
   tools: readonly WireTool[],
   custom: boolean,
   renamed: boolean,
-  losses: Losses,
+  ledger: Ledger,
 ): Json | undefined {
   const choice = request.toolChoice;
   if (!choice) return undefined;
   if (choice.wire?.protocol === own && !renamed) return choice.wire.value;
   const isOwn = request.protocol === own;
   if (!isOwn && choice.wire && choice.mode === 'auto' && !choice.allowed) {
-    losses.add('tool_choice', 'dropped', 'this kind of choice cannot be made in chat', 'degrade');
+    ledger.loseWhen('toolChoice', 'unknown');
   }
   if (tools.length === 0 && !isOwn) {
     if (choice.mode !== 'auto' && choice.mode !== 'none') {
-      losses.add('tool_choice', 'dropped', 'none of the tools can be offered', 'degrade');
+      loseChoice(choice, ledger);
     }
     return undefined;
   }
   if (choice.mode === 'one') {
     const target = find(tools, choice.name);
     if (!target && !isOwn) {
-      losses.add('tool_choice', 'dropped', `the tool ${choice.name ?? ''} cannot be offered`, 'degrade');
+      loseChoice(choice, ledger);
       return undefined;
     }
     const type = custom && (target?.tool.family ?? choice.family) === 'custom' ? 'custom' : 'function';
@@ -180,12 +187,18 @@ export function encodeToolChoice(
       allowed.push({ type, [type]: { name: target.wireName } });
     }
     if (allowed.length === 0 && !isOwn) {
-      losses.add('tool_choice', 'dropped', 'none of the allowed tools can be offered', 'degrade');
+      ledger.loseWhen('toolChoice', 'missing');
       return undefined;
     }
     return { type: 'allowed_tools', allowed_tools: { mode: choice.mode, tools: allowed } };
   }
   return choice.mode;
+}
+
+/** A choice among tools that cannot be offered. */
+function loseChoice({ family = 'function', name }: ToolChoice, ledger: Ledger): void {
+  if (family === 'function' || family === 'custom') ledger.loseWhen('toolChoice', 'missing', undefined, name);
+  else ledger.lose('toolChoice.hosted', undefined, name);
 }
 
 const find = (tools: readonly WireTool[], name: string | undefined): WireTool | undefined =>

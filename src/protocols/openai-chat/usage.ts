@@ -1,13 +1,14 @@
 import { asNumber, asObject, isObject } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
-import { inputTokens, outputTokens } from '../../turn/usage.ts';
+import { inputTokens, outputTokens, tierOf } from '../../turn/usage.ts';
 import type { Usage } from '../../turn/usage.ts';
 
 /**
  * Reads a `usage` object. `prompt_tokens` holds the cached ones and `completion_tokens` the reasoning ones;
  * servers that count reasoning beside the completion are known by their `total_tokens`.
  */
-export function decodeUsage(raw: JsonObject): Usage {
+export function decodeUsage(raw: JsonObject, word?: Json): Usage {
+  const tier = tierOf(word);
   const input = asObject(raw.prompt_tokens_details);
   const output = asObject(raw.completion_tokens_details);
   const prompt = asNumber(raw.prompt_tokens);
@@ -34,6 +35,7 @@ export function decodeUsage(raw: JsonObject): Usage {
     predictionRejected: asNumber(output?.rejected_prediction_tokens),
     webSearches:
       asNumber(asObject(raw.server_tool_use)?.web_search_requests) ?? asNumber(raw.num_search_queries),
+    ...(tier !== undefined && { tier }),
     raw,
   };
 }

@@ -1,18 +1,22 @@
 import { asArray, type JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
+import type { Ledger } from '../ledger.ts';
 
 /**
  * The API refuses a call whose output is missing, and an output whose call is. Gives the one an output that says
  * so, before the next message; tells the other in the user's words.
  */
-export function pairCalls(items: readonly JsonObject[], note: (note: Note) => void): JsonObject[] {
+export function pairCalls(items: readonly JsonObject[], ledger: Ledger): JsonObject[] {
   const answered = new Set(items.filter(isOutput).map((item) => item.call_id));
   const called = new Set<unknown>();
   const out: JsonObject[] = [];
   let open: JsonObject[] = [];
   const settle = (): void => {
     for (const call of open) {
-      repaired(note, `the call ${String(call.call_id)} has no output; one that says so is sent`);
+      ledger.repair(
+        'messages',
+        `the call ${String(call.call_id)} has no output; one that says so is sent`,
+        'degrade',
+      );
       const type = `${String(call.type)}_output`;
       out.push({ type, call_id: call.call_id, output: 'The tool gave no result.' });
     }
@@ -25,7 +29,7 @@ export function pairCalls(items: readonly JsonObject[], note: (note: Note) => vo
     } else if (item.type === 'message' && item.role !== 'assistant') {
       settle();
     }
-    out.push(isOutput(item) && !called.has(item.call_id) ? orphan(item, note) : item);
+    out.push(isOutput(item) && !called.has(item.call_id) ? orphan(item, ledger) : item);
   }
   settle();
   return out;
@@ -35,12 +39,9 @@ const isCall = ({ type }: JsonObject): boolean => type === 'function_call' || ty
 const isOutput = ({ type }: JsonObject): boolean =>
   type === 'function_call_output' || type === 'custom_tool_call_output';
 
-function orphan({ call_id: id, output }: JsonObject, note: (note: Note) => void): JsonObject {
-  repaired(note, `the output of ${String(id)} answers no call and is sent as text`);
+function orphan({ call_id: id, output }: JsonObject, ledger: Ledger): JsonObject {
+  ledger.repair('messages', `the output of ${String(id)} answers no call and is sent as text`, 'degrade');
   const head = { type: 'input_text', text: `Output of the tool call ${String(id)}:` };
   const rest = Array.isArray(output) ? asArray(output) : [{ type: 'input_text', text: String(output ?? '') }];
   return { type: 'message', role: 'user', content: [head, ...rest] };
 }
-
-const repaired = (note: (note: Note) => void, why: string): void =>
-  note({ path: 'messages', action: 'repaired', why, weight: 'degrade' });

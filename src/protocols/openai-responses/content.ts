@@ -104,6 +104,7 @@ const refusalMembers = new Set(['type', 'refusal']);
 const imageMembers = new Set(['type', 'image_url', 'file_id', 'detail']);
 const fileMembers = new Set(['type', 'file_id', 'filename', 'file_data', 'file_url', 'detail']);
 const audioMembers = new Set(['type', 'input_audio']);
+const videoMembers = new Set(['type', 'video_url']);
 const screenshotMembers = new Set(['image_url', 'file_id', 'detail']);
 const cipherMembers = new Set(['encrypted_content']);
 
@@ -126,6 +127,11 @@ function contentOf(value: JsonObject): Part {
     case 'input_image':
     case 'computer_screenshot':
       return imageOf(value) ?? unknownContent(value);
+    case 'input_video': {
+      const source = sourceOf(asString(value.video_url), undefined);
+      if (source === undefined) return unknownContent(value);
+      return finish({ kind: 'media', as: 'video', ...source }, value, videoMembers);
+    }
     case 'input_file':
       return fileOf(value) ?? unknownContent(value);
     case 'input_audio': {
@@ -231,6 +237,11 @@ function encodeMedia(part: MediaPart, more: JsonObject | undefined): JsonObject 
       if (source.by !== 'bytes') return undefined;
       const format = part.mime === 'audio/mpeg' ? 'mp3' : (part.mime?.slice(6) ?? 'wav');
       return { type: 'input_audio', input_audio: { data: source.data, format }, ...more };
+    }
+    case 'video': {
+      if (source.by === 'file') return undefined;
+      const url = source.by === 'url' ? source.url : `data:${part.mime ?? 'video/mp4'};base64,${source.data}`;
+      return { type: 'input_video', video_url: url, ...more };
     }
     case 'document':
     case 'file': {

@@ -1,4 +1,5 @@
 import type { Protocol } from '../protocol.ts';
+import { count } from './count.ts';
 import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { decodeResult, encodeResult } from './result.ts';
@@ -20,4 +21,5 @@ export const openaiResponses: Protocol = {
   encodeFailure,
   failureFrames,
   tap,
+  count,
 };

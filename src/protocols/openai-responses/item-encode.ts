@@ -1,44 +1,60 @@
 import type { Json, JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
-import type { Part, ToolCallPart, ToolOutput, ToolResultPart } from '../../turn/part.ts';
+import type {
+  MediaPart,
+  Part,
+  ProtocolId,
+  ToolCallPart,
+  ToolOutput,
+  ToolResultPart,
+} from '../../turn/part.ts';
 import type { Turn } from '../../turn/request.ts';
-import { foreignMembers, nativeText } from '../foreign-members.ts';
+import { nativeText } from '../foreign-members.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Places } from '../places.ts';
+import type { Abilities } from '../protocol.ts';
 import { upstreamCallId } from '../repairs/call-ids.ts';
 import { sealFits } from '../seal.ts';
+import { mediaInWords } from '../words.ts';
 import { encodeContent, isMessageContent } from './content.ts';
 import { contentExtras, isFused, itemExtras, own } from './wire.ts';
 
 /** What the items of a request are written for. */
 export interface ItemTarget {
   readonly issuer: string;
+  readonly abilities: Abilities;
+  readonly from: ProtocolId;
   /** The client spoke this protocol: its items go back as they were. */
   readonly fromOwn: boolean;
-  readonly note: (note: Note) => void;
+  readonly ledger: Ledger;
+  readonly places: Places;
   /** The name that a tool has on the wire. */
   wireName(name: string): string;
   /** Calls of custom tools in the history, so that their results take the same form. */
   readonly customCalls: ReadonlySet<string>;
 }
 
+/** A part, and where it stood in the client's request. */
+type Placed = readonly [part: Part, place: string];
+
 /** Appends a turn's items in the order of its parts. */
-export function turnItems(turn: Turn, target: ItemTarget, items: JsonObject[]): void {
+export function turnItems(turn: Turn, index: number, target: ItemTarget, items: JsonObject[]): void {
   const reply = turn.role === 'assistant';
   let message: { index: number | undefined; item: JsonObject; content: Json[] } | undefined;
+  const placed = turn.parts.map((part, i): Placed => [part, target.places.part(turn, index, part, i)]);
 
-  for (const part of target.fromOwn ? turn.parts : turn.parts.flatMap((each) => opened(each, target))) {
-    noteForeign(part, target);
+  for (const [part, place] of target.fromOwn ? placed : placed.flatMap((each) => opened(each, target))) {
+    noteForeign(part, place, target);
     if (!isMessageContent(part)) {
       message = undefined;
-      const item = itemOf(part, target);
+      const item = itemOf(part, place, target);
       if (item !== undefined) items.push(item);
       continue;
     }
-    const content = messageContent(part, reply, target);
+    const content = messageContent(part, place, reply, target);
     if (content === undefined) continue;
     if (reply && !target.fromOwn && (part.kind === 'text' || part.kind === 'refusal')) {
       // An assistant's content list needs the item's id; text alone does not.
-      if (part.kind === 'text' && part.citations !== undefined)
-        dropped('citations', 'history is plain text here', 'note', target);
+      if (part.kind === 'text' && part.citations !== undefined) target.ledger.lose('parts.citations', place);
       items.push({ type: 'message', role: 'assistant', content: part.text });
       message = undefined;
       continue;
@@ -56,50 +72,65 @@ export function turnItems(turn: Turn, target: ItemTarget, items: JsonObject[]): 
 }
 
 /**
- * What a document or search result is made of, where it is made of parts: there is no such content here. What is
- * said about a document beside its bytes stays behind.
+ * What goes up in the place of a part that has no form here: the parts or the text of a document, the context
+ * beside one, the summary of what was compacted.
  */
-function opened(part: Part, target: ItemTarget): Part[] {
+function opened([part, place]: Placed, target: ItemTarget): Placed[] {
+  const { ledger, places } = target;
+  const say = (text: string | undefined): Placed[] =>
+    text === undefined ? [] : [[{ kind: 'text', text }, place]];
   if (part.kind === 'native') {
     const text = nativeText(part);
-    if (text === undefined) return [part];
-    target.note({
-      path: part.type,
-      action: 'emulated',
-      why: `a ${part.type} goes up as its text`,
-      weight: 'note',
-    });
-    return [{ kind: 'text', text }];
+    if (text === undefined) return [[part, place]];
+    ledger.native(part, place);
+    return say(text);
   }
-  if (part.kind !== 'media') return [part];
-  if (part.citable) dropped('citations', 'documents cannot be cited here', 'degrade', target);
+  if (part.kind === 'compaction' && part.summary !== undefined && part.wire.protocol !== own) {
+    ledger.lose('parts.compaction', place);
+    return say(part.summary);
+  }
+  if (part.kind !== 'media') return [[part, place]];
+  const words = mediaInWords(part, target.abilities);
+  if (words !== undefined) {
+    ledger.loseWhen(part.as === 'file' ? 'parts.document' : `parts.${part.as}`, 'unreadable', place);
+    return say(words);
+  }
   const { source, title, context } = part;
-  const head = [title, context].filter((text) => text !== undefined);
+  if (part.citable) ledger.lose('parts.citable', place);
+  if (context !== undefined) ledger.lose('parts.context', place);
   if (source.by !== 'parts') {
-    if (context !== undefined) dropped('context', 'documents have no context here', 'degrade', target);
-    return [part];
+    if (source.by === 'text') ledger.lose('parts.text_document', place);
+    return [...say(context), [part, place]];
   }
-  const why = `a ${part.as} made of parts goes up as those parts`;
-  target.note({ path: part.as, action: 'emulated', why, weight: 'degrade' });
+  ledger.lose(part.as === 'search_result' ? 'parts.search_result' : 'parts.parts_document', place);
   return [
-    ...head.map((text): Part => ({ kind: 'text', text })),
-    ...source.parts.flatMap((inner) => opened(inner, target)),
+    ...say(title),
+    ...say(context),
+    ...source.parts.flatMap((inner, i) => opened([inner, places.inner(place, part, i)], target)),
   ];
 }
 
-function messageContent(part: Part, reply: boolean, target: ItemTarget): JsonObject | undefined {
-  const lostMedia = reply && part.kind === 'media' && !target.fromOwn;
-  const content = lostMedia ? undefined : encodeContent(part, reply);
-  if (content !== undefined) return content;
-  const what = part.kind === 'media' ? part.as : part.kind;
-  target.note({
-    path: what,
-    action: 'dropped',
-    why: `the Responses protocol has no place for this ${what} ${reply ? 'in an assistant message' : 'part'}`,
-    weight: 'degrade',
-  });
-  return undefined;
+function messageContent(
+  part: Part,
+  place: string,
+  reply: boolean,
+  target: ItemTarget,
+): JsonObject | undefined {
+  const { ledger } = target;
+  if (part.kind === 'media' && !target.fromOwn) {
+    if (reply) return void ledger.lose('parts.reply_media', place, part.as);
+    // Ids of files mean something to the vendor's own two protocols only.
+    if (part.source.by === 'file' && target.from !== 'openai-chat')
+      return void ledger.lose('parts.file_id', place);
+    if (part.as === 'audio' || part.as === 'video') return void ledger.lose(`parts.${part.as}`, place);
+  }
+  const content = encodeContent(part, reply);
+  if (content === undefined) loseMedia(part, place, ledger);
+  return content;
 }
+
+const loseMedia = (part: Part, place: string, ledger: Ledger): void =>
+  part.kind === 'native' ? ledger.native(part, place) : ledger.lose(`parts.${(part as MediaPart).as}`, place);
 
 /** The head of a message item, without its content. */
 function messageItem(part: Part, role: Turn['role']): JsonObject {
@@ -113,44 +144,55 @@ function messageItem(part: Part, role: Turn['role']): JsonObject {
 }
 
 /** The item that a part outside messages stands for; `undefined` when it has none here. */
-function itemOf(part: Part, target: ItemTarget): JsonObject | undefined {
+function itemOf(part: Part, place: string, target: ItemTarget): JsonObject | undefined {
+  const { ledger } = target;
   if ('wire' in part && part.wire !== undefined && part.kind !== 'compaction') {
     if (isFused(part)) return undefined;
     if (part.wire.protocol === own) return part.wire.value;
   }
   switch (part.kind) {
     case 'reasoning':
-      return reasoningItem(part, target);
+      return reasoningItem(part, place, target);
     case 'tool_call':
-      if (part.by === 'client') return callItem(part, target);
-      break;
+      if (part.by !== 'client') return void ledger.lose('parts.hosted_call', place, part.name);
+      if (part.family !== 'function' && part.family !== 'custom')
+        ledger.lose('parts.vendor_call', place, part.name);
+      return callItem(part, target);
     case 'tool_result':
-      if (part.by === 'client') return resultItem(part, target);
-      break;
+      if (part.by === 'client') return resultItem(part, place, target);
+      return void ledger.lose('parts.hosted_result', place);
     case 'reference':
       if (target.fromOwn) return { type: 'item_reference', id: part.refersTo };
-      break;
-    case 'compaction': {
-      if (part.wire.protocol !== own) break;
-      if (part.seal === undefined || sealFits(part.seal, own, target.issuer)) return part.wire.value;
-      return dropped('compaction', 'it was compacted by another provider', 'degrade', target);
-    }
+      return void ledger.lose('parts.reference', place);
+    case 'compaction':
+      if (
+        part.wire.protocol === own &&
+        (part.seal === undefined || sealFits(part.seal, own, target.issuer))
+      ) {
+        return part.wire.value;
+      }
+      return void ledger.lose('parts.sealed_compaction', place);
     case 'native':
       if (part.protocol === own) return part.value;
-      break;
+      return void ledger.native(part, place);
     case 'tool_change':
       // What it adds stands among the request's tools.
-      if (part.add !== undefined) return undefined;
-      break;
+      if (part.add !== undefined) ledger.lose('parts.tool_change', place);
+      else ledger.native({ protocol: part.wire.protocol, type: String(part.wire.value.type) }, place);
+      return undefined;
+    case 'notice':
+      return void ledger.lose('parts.notice', place);
+    case 'approval_ask':
+    case 'approval_answer':
+      return void ledger.lose('parts.approval', place);
     default:
-      break;
+      return undefined;
   }
-  const what = part.kind === 'native' ? part.type : part.kind === 'tool_call' ? part.name : part.kind;
-  return dropped(what, 'the Responses protocol has no item for it', 'degrade', target);
 }
 
 function reasoningItem(
   part: Extract<Part, { kind: 'reasoning' }>,
+  place: string,
   target: ItemTarget,
 ): JsonObject | undefined {
   const { seal } = part;
@@ -159,10 +201,13 @@ function reasoningItem(
   // Reasoning that the upstream cannot verify helps only where the item itself holds the plain text.
   const plain = target.fromOwn && part.item !== undefined && seal?.protocol === own;
   if (!fits && !ours && !(plain && part.text !== undefined)) {
-    return dropped('reasoning', 'it was made by another provider', 'note', target);
+    if (seal !== undefined) target.ledger.lose('parts.seal', place);
+    if (part.text || part.summary?.some((section) => section !== ''))
+      target.ledger.lose('parts.reasoning', place);
+    return undefined;
   }
   if (seal !== undefined && !fits) {
-    dropped('reasoning.encrypted_content', 'it was made by another provider', 'note', target);
+    target.ledger.lose('parts.seal', place);
   }
   const item: JsonObject = { type: 'reasoning' };
   const id = part.id ?? part.item?.id;
@@ -194,56 +239,41 @@ function callItem(part: ToolCallPart, target: ItemTarget): JsonObject {
   return { ...item, ...itemExtras(part) };
 }
 
-function resultItem(part: ToolResultPart, target: ItemTarget): JsonObject {
+function resultItem(part: ToolResultPart, place: string, target: ItemTarget): JsonObject {
   const custom = part.family === 'custom' || target.customCalls.has(part.callId);
   const item: JsonObject = { type: custom ? 'custom_tool_call_output' : 'function_call_output' };
   if (part.item?.id !== undefined) item.id = part.item.id;
   item.call_id = callIdFor(part.callId, target);
-  item.output = outputOf(part.output, target);
+  item.output = outputOf(part, place, target);
   if (part.item?.status !== undefined) item.status = part.item.status;
-  if (part.outcome === 'error') {
-    target.note({
-      path: 'tool_result.is_error',
-      action: 'dropped',
-      why: 'tool outputs carry no error flag in the Responses protocol; the text of the error goes up',
-      weight: 'degrade',
-    });
-  }
+  if (part.outcome === 'error') target.ledger.lose('parts.result_error', place);
   return { ...item, ...itemExtras(part) };
 }
 
-function outputOf(output: ToolOutput, target: ItemTarget): Json {
+function outputOf(part: ToolResultPart, place: string, target: ItemTarget): Json {
+  const { output }: { readonly output: ToolOutput } = part;
   if (output.as === 'text') return output.text;
   if (output.as === 'json') return target.fromOwn ? output.value : JSON.stringify(output.value);
-  const only = output.parts[0];
-  if (!target.fromOwn && output.parts.length === 1 && only?.kind === 'text') return only.text;
+  const placed = output.parts.map((inner, i): Placed => [inner, target.places.inner(place, part, i)]);
   const content: Json[] = [];
-  for (const part of target.fromOwn ? output.parts : output.parts.flatMap((each) => opened(each, target))) {
-    noteForeign(part, target);
-    const entry = messageContent(part, false, target);
+  for (const [inner, at] of target.fromOwn ? placed : placed.flatMap((each) => opened(each, target))) {
+    noteForeign(inner, at, target);
+    const entry = messageContent(inner, at, false, target);
     if (entry !== undefined) content.push(entry);
   }
-  return content;
+  if (target.fromOwn || content.length !== 1) return content;
+  const left = content[0] as JsonObject;
+  return left.type === 'input_text' && Object.keys(left).length === 2 ? left.text! : content;
 }
 
 /** Notes what other protocols left on a part and this one does not carry. */
-function noteForeign(part: Part, target: ItemTarget): void {
+function noteForeign(part: Part, place: string, target: ItemTarget): void {
+  const { ledger } = target;
   if (part.cache !== undefined && contentExtras(part)?.prompt_cache_breakpoint === undefined) {
-    target.note({
-      path: 'cache_control',
-      action: 'dropped',
-      why: 'the Responses protocol caches prompts by itself',
-      weight: 'note',
-    });
+    ledger.lose('parts.cache', place);
   }
   if (part.seal !== undefined && part.kind !== 'reasoning' && part.kind !== 'compaction') {
-    dropped(`${part.kind}.seal`, 'the Responses protocol has no place for it', 'note', target);
+    ledger.lose('parts.seal', place);
   }
-  for (const key of foreignMembers(part.extras, own)) {
-    dropped(`${part.kind}.${key}`, 'the Responses protocol has no such member', 'note', target);
-  }
-}
-
-function dropped(what: string, why: string, weight: Note['weight'], target: ItemTarget): undefined {
-  target.note({ path: what, action: 'dropped', why: `${what}: ${why}`, weight });
+  ledger.foreign(part.extras, place);
 }

@@ -68,6 +68,7 @@ export function textWriter(
     : { type: 'output_text', text: '', annotations: [], logprobs: [] };
   let text = '';
   let citations: Citation[] = [];
+  let read = 0;
   let annotated = 0;
   let logprobs: Json[] = [];
   let pending: Json[] = [];
@@ -86,12 +87,12 @@ export function textWriter(
   /** Annotations whose span is known go out at once, the others when the text is whole. */
   const annotate = (atEnd: boolean): string => {
     let out = '';
-    while (annotated < citations.length) {
-      const citation = citations[annotated]!;
+    while (read < citations.length) {
+      const citation = citations[read]!;
       if (!atEnd && citation.wire.protocol !== own && citation.end === undefined) break;
+      read++;
       const annotation = encodeAnnotation(citation, text.length);
       if (annotation === undefined) {
-        citations.splice(annotated, 1);
         sink.note(lost('citations', 'the citation names neither an address nor a file'));
         continue;
       }

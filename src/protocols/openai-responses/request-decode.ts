@@ -44,6 +44,9 @@ export function decodeRequest(body: JsonObject): TurnRequest {
     temperature: checked(body, 'temperature', 'number') as number | undefined,
     topP: checked(body, 'top_p', 'number') as number | undefined,
     topLogprobs: checked(body, 'top_logprobs', 'number') as number | undefined,
+    // Open Responses has the penalties; the vendor's own API does not.
+    frequencyPenalty: checked(body, 'frequency_penalty', 'number') as number | undefined,
+    presencePenalty: checked(body, 'presence_penalty', 'number') as number | undefined,
     logprobs: asArray(body.include).includes(logprobsWish) ? true : undefined,
   };
   request.reasoning = reasoningOf(checked(body, 'reasoning', 'object') as JsonObject | undefined);
@@ -80,6 +83,8 @@ const modelled = new Set([
   'temperature',
   'top_p',
   'top_logprobs',
+  'frequency_penalty',
+  'presence_penalty',
   'reasoning',
   'text',
   'prompt_cache_key',

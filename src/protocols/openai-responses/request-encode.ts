@@ -1,11 +1,14 @@
 import type { Json, JsonObject } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { Output, Reasoning, TurnRequest } from '../../turn/request.ts';
+import { createLedger, type Ledger } from '../ledger.ts';
+import { placesOf, type Places } from '../places.ts';
 import type { EncodedRequest, EncodeTarget, ToolNames } from '../protocol.ts';
-import { foreignMembers } from '../foreign-members.ts';
+import { wantedReasoning } from '../reasoning.ts';
 import { allTools, wireTools } from '../repairs/tool-names.ts';
 import { sealFits } from '../seal.ts';
+import { openaiTier } from '../tiers.ts';
+import { schemaInWords } from '../words.ts';
 import { pairCalls } from './call-pairs.ts';
 import { turnItems, type ItemTarget } from './item-encode.ts';
 import { logprobsWish } from './request-decode.ts';
@@ -21,64 +24,67 @@ const identifierCharsMax = 64;
 
 const sealedReasoning = 'reasoning.encrypted_content';
 
+/** What all that writes a part of the body needs. */
+interface Writer {
+  readonly request: TurnRequest;
+  readonly target: EncodeTarget;
+  readonly fromOwn: boolean;
+  readonly ledger: Ledger;
+  readonly places: Places;
+  readonly body: JsonObject;
+}
+
 /** Writes a request for an upstream's `POST /responses`. */
 export function encodeRequest(request: TurnRequest, target: EncodeTarget): EncodedRequest {
   const fromOwn = request.protocol === own;
-  const notes: Note[] = [];
-  const seen = new Set<string>();
-  const note = (entry: Note) => {
-    const key = `${entry.action} ${entry.path} ${entry.action === 'repaired' ? entry.why : ''}`;
-    if (seen.has(key)) return;
-    seen.add(key);
-    notes.push(entry);
-  };
+  const ledger = createLedger(request.protocol, own);
+  const body: JsonObject = { model: target.model };
+  const writer: Writer = { request, target, fromOwn, ledger, places: placesOf(request), body };
   const tools = fromOwn ? request.tools : allTools(request);
   const naming = fromOwn ? undefined : wireTools(topLevel(tools), { nameCharsMax, custom: true });
   const wireName = (name: string) => naming?.wireName(name) ?? name;
 
-  const body: JsonObject = { model: target.model };
-  const instructions = instructionsOf(request, note);
-  if (instructions !== undefined) body.instructions = instructions;
-  body.input = inputOf(request, { issuer: target.issuer, fromOwn, note, wireName });
-  toolsInto(body, request, tools, fromOwn, wireName, note);
-  settingsInto(body, request, fromOwn, note);
-  const reasoning = reasoningOf(request.reasoning, fromOwn, note);
+  instructionsInto(writer);
+  body.input = inputOf(writer, wireName);
+  toolsInto(writer, tools, wireName);
+  settingsInto(writer);
+  const reasoning = reasoningOf(request.reasoning, writer);
   if (reasoning !== undefined) body.reasoning = reasoning;
-  const text = textOf(request.output, note);
+  const text = textOf(request.output, writer);
   if (text !== undefined) body.text = text;
-  stateInto(body, request, target, fromOwn, note);
+  stateInto(writer);
   if (request.delivery.stream) body.stream = true;
 
   const mine = request.extras[own];
   for (const key in mine) if (mine[key] !== undefined) body[key] ??= mine[key];
   if (fromOwn && Array.isArray(mine?.include)) body.include = mine.include;
-  noteExtras(request, note);
+  siblingMembers(writer);
+  ledger.foreignRequest(request);
   const names: ToolNames | undefined = naming?.names;
+  const { notes } = ledger;
   return names === undefined ? { body, notes } : { body, notes, names };
 }
 
-type Noter = (note: Note) => void;
-
 const topLevel = (tools: readonly Tool[]): Tool[] => tools.filter((tool) => tool.family !== 'namespace');
 
-function instructionsOf(request: TurnRequest, note: Noter): string | undefined {
-  if (request.instructions.length === 0) return undefined;
+function instructionsInto({ request, ledger, places, body }: Writer): void {
+  if (request.instructions.length === 0) return;
   const texts: string[] = [];
-  for (const part of request.instructions) {
+  request.instructions.forEach((part, i) => {
+    const place = places.instruction(i);
     if (part.kind === 'text') texts.push(part.text);
-    else
-      dropped(
-        note,
-        `instructions.${part.kind}`,
-        'instructions are text in the Responses protocol',
-        'degrade',
-      );
-    if (part.cache !== undefined) dropped(note, 'cache_control', 'prompts are cached by themselves', 'note');
-  }
-  return texts.join('\n\n');
+    else ledger.lose('turns.system_media', place, part.kind);
+    if (part.cache !== undefined) ledger.lose('parts.cache', place);
+    if (part.kind === 'text' && part.citations !== undefined) ledger.lose('parts.citations', place);
+    ledger.foreign(part.extras, place);
+  });
+  body.instructions = texts.join('\n\n');
 }
 
-function inputOf(request: TurnRequest, target: Omit<ItemTarget, 'customCalls'>): JsonObject[] {
+function inputOf(
+  { request, target, fromOwn, ledger, places }: Writer,
+  wireName: (name: string) => string,
+): JsonObject[] {
   const customCalls = new Set<string>();
   for (const turn of request.turns) {
     for (const part of turn.parts) {
@@ -88,50 +94,52 @@ function inputOf(request: TurnRequest, target: Omit<ItemTarget, 'customCalls'>):
     }
   }
   const items: JsonObject[] = [];
-  for (const turn of request.turns) {
-    if (turn.name !== undefined)
-      dropped(target.note, 'name', 'messages have no name in the Responses protocol', 'degrade');
-    for (const key of foreignMembers(turn.extras, own)) {
-      dropped(
-        target.note,
-        `messages.${key}`,
-        'messages have no such member in the Responses protocol',
-        'note',
-      );
-    }
-    turnItems(turn, { ...target, customCalls }, items);
-  }
-  return target.fromOwn ? items : pairCalls(items, target.note);
+  const to: ItemTarget = {
+    issuer: target.issuer,
+    abilities: target.abilities,
+    from: request.protocol,
+    fromOwn,
+    ledger,
+    places,
+    wireName,
+    customCalls,
+  };
+  request.turns.forEach((turn, i) => {
+    const place = places.turn(turn, i);
+    if (turn.name !== undefined) ledger.lose('turns.name', place);
+    ledger.foreign(turn.extras, place);
+    turnItems(turn, i, to, items);
+  });
+  return fromOwn ? items : pairCalls(items, ledger);
 }
 
 function toolsInto(
-  body: JsonObject,
-  request: TurnRequest,
+  { request, fromOwn, ledger, places, body }: Writer,
   offered: readonly Tool[],
-  fromOwn: boolean,
   wireName: (name: string) => string,
-  note: Noter,
 ): void {
   const tools: Json[] = [];
   const names = new Set<string>();
   for (const tool of offered) {
+    const place = places.tool(tool);
     const isOwnTool = tool.family === 'function' || tool.family === 'custom';
     if (!fromOwn && isOwnTool && names.has(tool.name)) {
-      const why = `the tool ${tool.name} is offered more than once and sent once`;
-      note({ path: `tools.${tool.name}`, action: 'repaired', why, weight: 'note' });
+      ledger.repair(`tools.${tool.name}`, `the tool ${tool.name} is offered more than once and sent once`);
       continue;
     }
     names.add(tool.name);
-    const written = encodeTool(tool, isOwnTool ? wireName(tool.name) : tool.name, fromOwn, note);
+    const written = encodeTool(tool, isOwnTool ? wireName(tool.name) : tool.name, fromOwn);
     if (written !== undefined) tools.push(written);
-    if (tool.cache !== undefined) dropped(note, 'cache_control', 'prompts are cached by themselves', 'note');
-    for (const key of foreignMembers(tool.extras, own)) {
-      dropped(note, `tools.${key}`, 'tools have no such member in the Responses protocol', 'note');
+    else ledger.lose(`tools.${tool.family}`, place, tool.name);
+    if (tool.wire !== undefined && written !== undefined && written !== tool.wire.value) {
+      ledger.wire(tool.wire, place);
     }
+    if (tool.cache !== undefined) ledger.lose('tools.cache', place);
+    ledger.foreign(tool.extras, place);
   }
   if (tools.length > 0 || (fromOwn && offered.length > 0)) body.tools = tools;
   if (request.toolChoice !== undefined && (fromOwn || tools.length > 0)) {
-    const choice = encodeToolChoice(request.toolChoice, fromOwn ? undefined : offered, wireName, note);
+    const choice = encodeToolChoice(request.toolChoice, fromOwn ? undefined : offered, wireName, ledger);
     if (choice !== undefined) body.tool_choice = choice;
   }
   if (request.parallelTools !== undefined && (fromOwn || tools.length > 0)) {
@@ -140,92 +148,93 @@ function toolsInto(
 }
 
 /** Sampling members that change the answer and do not exist here. */
-const missingSampling = [
-  ['topK', 'top_k'],
-  ['seed', 'seed'],
-  ['frequencyPenalty', 'frequency_penalty'],
-  ['presencePenalty', 'presence_penalty'],
-  ['logitBias', 'logit_bias'],
-  ['stop', 'stop'],
-] as const;
+const missingSampling = ['topK', 'seed', 'frequencyPenalty', 'presencePenalty', 'logitBias', 'stop'] as const;
 
-function settingsInto(body: JsonObject, request: TurnRequest, fromOwn: boolean, note: Noter): void {
+function settingsInto({ request, target, fromOwn, ledger, body }: Writer): void {
   const { sampling, meta } = request;
-  if (request.outputTokensMax !== undefined) {
-    const small = !fromOwn && request.outputTokensMax < outputTokensMin;
-    body.max_output_tokens = small ? outputTokensMin : request.outputTokensMax;
-    if (small) {
-      note({
-        path: request.protocol === 'openai-chat' ? 'max_completion_tokens' : 'max_tokens',
-        action: 'clamped',
-        why: `the Responses protocol takes no output limit below ${outputTokensMin}`,
-        weight: 'note',
-      });
-    }
+  const { abilities } = target;
+  const asked = request.outputTokensMax;
+  if (asked !== undefined) {
+    const most = abilities.outputTokensMax ?? Infinity;
+    const small = !fromOwn && asked < outputTokensMin;
+    body.max_output_tokens = small ? outputTokensMin : Math.min(asked, most);
+    if (small) ledger.loseWhen('outputTokensMax', 'small');
+    else if (asked > most) ledger.loseWhen('outputTokensMax', 'model', undefined, String(most));
   }
-  if (sampling.temperature !== undefined) body.temperature = sampling.temperature;
-  if (sampling.topP !== undefined) body.top_p = sampling.topP;
-  if (sampling.topLogprobs !== undefined) body.top_logprobs = sampling.topLogprobs;
-  if (sampling.logprobs && !fromOwn) body.include = [logprobsWish];
-  for (const [member, path] of missingSampling) {
+  for (const [member, key] of [
+    ['temperature', 'temperature'],
+    ['topP', 'top_p'],
+  ] as const) {
+    const value = sampling[member];
+    if (value === undefined) continue;
+    if (abilities.fixedSampling !== true) body[key] = value;
+    else if (value !== 1) ledger.loseWhen(`sampling.${member}`, 'fixed');
+  }
+  // Models with fixed sampling were recorded to refuse these too.
+  const untold = abilities.fixedSampling === true && !fromOwn;
+  if (sampling.topLogprobs !== undefined) {
+    if (untold) ledger.loseWhen('sampling.topLogprobs', 'fixed');
+    else body.top_logprobs = sampling.topLogprobs;
+  }
+  if (sampling.logprobs && !fromOwn) {
+    if (untold) ledger.loseWhen('sampling.logprobs', 'fixed');
+    else body.include = [logprobsWish];
+  }
+  if (fromOwn) {
+    if (sampling.frequencyPenalty !== undefined) body.frequency_penalty = sampling.frequencyPenalty;
+    if (sampling.presencePenalty !== undefined) body.presence_penalty = sampling.presencePenalty;
+  }
+  for (const member of fromOwn ? [] : missingSampling) {
     const value = sampling[member];
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
-    dropped(note, path, `the Responses protocol has no ${path}`, 'degrade');
+    ledger.lose(`sampling.${member}`);
   }
-  if (sampling.choices !== undefined && sampling.choices !== 1) {
-    dropped(note, 'n', 'the Responses protocol gives one reply', 'degrade');
+  if (sampling.choices !== undefined && sampling.choices !== 1) ledger.lose('sampling.choices');
+  if (meta.tier !== undefined) {
+    const tier = openaiTier(meta.tier, request.protocol);
+    if (tier !== undefined) body.service_tier = tier;
+    else ledger.loseWhen('meta.tier', 'unknown', undefined, meta.tier);
   }
-  if (meta.tier !== undefined) body.service_tier = meta.tier === 'standard_only' ? 'default' : meta.tier;
-  identifierInto(body, 'user', meta.user, fromOwn, note);
-  identifierInto(body, 'safety_identifier', meta.safetyId, fromOwn, note);
-  identifierInto(body, 'prompt_cache_key', request.cache?.key, fromOwn, note);
+  const identify = (key: string, member: Parameters<Ledger['loseWhen']>[0], value: string | undefined) => {
+    if (value === undefined) return;
+    if (fromOwn || value.length <= identifierCharsMax) body[key] = value;
+    else ledger.loseWhen(member, 'long');
+  };
+  identify('user', 'meta.user', meta.user);
+  identify('safety_identifier', 'meta.safetyId', meta.safetyId);
+  identify('prompt_cache_key', 'cache.key', request.cache?.key);
   if (meta.labels !== undefined) body.metadata = meta.labels;
   if (request.cache?.retention !== undefined) body.prompt_cache_retention = request.cache.retention;
-  if (request.cache?.mark !== undefined)
-    dropped(note, 'cache_control', 'prompts are cached by themselves', 'note');
-}
-
-function identifierInto(
-  body: JsonObject,
-  key: string,
-  value: string | undefined,
-  fromOwn: boolean,
-  note: Noter,
-): void {
-  if (value === undefined) return;
-  if (fromOwn || value.length <= identifierCharsMax) body[key] = value;
-  else dropped(note, key, `${key} takes ${identifierCharsMax} characters at most`, 'note');
+  if (request.cache?.mark !== undefined) ledger.lose('cache.mark');
 }
 
 function reasoningOf(
   reasoning: Reasoning | undefined,
-  fromOwn: boolean,
-  note: Noter,
+  { fromOwn, target, ledger }: Writer,
 ): JsonObject | undefined {
   if (reasoning === undefined) return undefined;
   const out: JsonObject = {};
-  const effort = reasoning.effort ?? effortOf(reasoning.budgetTokens, note);
-  if (reasoning.effort !== undefined && reasoning.budgetTokens !== undefined) {
-    dropped(note, 'thinking.budget_tokens', 'the effort beside it is sent', 'note');
+  if (fromOwn) {
+    if (reasoning.effort !== undefined) out.effort = reasoning.effort;
+    if (reasoning.show !== undefined) out.summary = reasoning.show;
+    return { ...out, ...reasoning.extras?.[own] };
   }
-  if (effort !== undefined) out.effort = effort;
-  else if (reasoning.mode === 'off') {
+  const abilities = target.abilities.reasoning;
+  const { wish, changes } = wantedReasoning(reasoning, ['effort'], abilities);
+  ledger.reasoning(changes);
+  if (wish.as === 'effort') out.effort = wish.effort;
+  else if (wish.as === 'off') {
+    if (reasoning.effort === 'none' || abilities?.off === true || abilities?.efforts?.includes('none')) {
+      return { effort: 'none' };
+    }
     // Which models take `none` is theirs to say; their default is left alone.
-    dropped(
-      note,
-      'thinking',
-      'reasoning cannot be switched off in every model; the default holds',
-      'degrade',
-    );
+    ledger.loseWhen(reasoning.mode === 'off' ? 'reasoning.mode' : 'reasoning.budgetTokens', 'unsure');
     return undefined;
   }
-  const show = fromOwn ? reasoning.show : summaryOf(reasoning);
+  if (abilities?.by.length === 0) return undefined;
+  const show = summaryOf(reasoning);
   if (show !== undefined) out.summary = show;
-  const { extras } = reasoning;
-  for (const key of foreignMembers(extras, own)) {
-    dropped(note, `reasoning.${key}`, 'reasoning has no such member in the Responses protocol', 'note');
-  }
-  return { ...out, ...extras?.[own] };
+  return out;
 }
 
 /** Other protocols ask for visible reasoning by other words; only those who show it get summaries. */
@@ -238,25 +247,16 @@ function summaryOf(reasoning: Reasoning): string | undefined {
     case 'omitted':
       return undefined;
     case 'summarized':
+    case 'updates':
       return 'auto';
     default:
       return reasoning.budgetTokens !== undefined || reasoning.mode === 'adaptive' ? 'auto' : undefined;
   }
 }
 
-function effortOf(budgetTokens: number | undefined, note: Noter): string | undefined {
-  if (budgetTokens === undefined) return undefined;
-  note({
-    path: 'thinking.budget_tokens',
-    action: 'emulated',
-    why: 'the Responses protocol takes a reasoning effort instead of a budget',
-    weight: 'note',
-  });
-  return budgetTokens < 4096 ? 'low' : budgetTokens < 16384 ? 'medium' : 'high';
-}
-
-function textOf(output: Output | undefined, note: Noter): JsonObject | undefined {
+function textOf(output: Output | undefined, writer: Writer): JsonObject | undefined {
   if (output === undefined) return undefined;
+  const { ledger, body, fromOwn, target } = writer;
   const more = output.extras?.[own];
   const text: JsonObject = { ...more };
   if (output.verbosity !== undefined) text.verbosity = output.verbosity;
@@ -264,33 +264,26 @@ function textOf(output: Output | undefined, note: Noter): JsonObject | undefined
   const left = more?.format as JsonObject | undefined;
   if (format?.type === 'text') text.format = { type: 'text', ...left };
   else if (format?.type === 'json') text.format = { type: 'json_object', ...left };
-  else if (format?.type === 'schema') {
+  else if (format?.type === 'schema' && target.abilities.outputSchema === false && !fromOwn) {
+    ledger.loseWhen('format.schema', 'unable');
+    const said = body.instructions;
+    body.instructions = `${typeof said === 'string' ? `${said}\n\n` : ''}${schemaInWords(format)}`;
+  } else if (format?.type === 'schema') {
     const written: JsonObject = { type: 'json_schema', name: format.name ?? 'response' };
     if (format.description !== undefined) written.description = format.description;
     written.schema = format.schema ?? {};
     if (format.strict !== undefined) written.strict = format.strict;
     text.format = { ...written, ...left };
   }
-  if (output.modalities?.some((modality) => modality !== 'text')) {
-    dropped(note, 'modalities', 'replies are text in the Responses protocol', 'degrade');
-  }
-  for (const key of foreignMembers(output.extras, own)) {
-    dropped(note, key, `the Responses protocol has no ${key}`, 'degrade');
-  }
+  if (output.modalities?.some((modality) => modality !== 'text')) ledger.lose('output.modalities');
   return Object.keys(text).length === 0 ? undefined : text;
 }
 
-function stateInto(
-  body: JsonObject,
-  request: TurnRequest,
-  target: EncodeTarget,
-  fromOwn: boolean,
-  note: Noter,
-): void {
+function stateInto({ request, target, fromOwn, ledger, body }: Writer): void {
   const { state } = request;
   if (state?.previousId !== undefined) {
     if (fromOwn) body.previous_response_id = state.previousId;
-    else dropped(note, 'previous_id', 'another protocol keeps that state', 'refuse');
+    else ledger.lose('state.previousId');
   }
   if (fromOwn) {
     if (state?.store !== undefined) body.store = state.store;
@@ -299,26 +292,29 @@ function stateInto(
   // Clients of the other protocols send their history each time: nothing needs to be kept, and the
   // reasoning has to come back with the reply.
   body.store = state?.store ?? false;
-  if (wantsSeals(request, target.issuer)) {
+  if (wantsSeals(request, target)) {
     body.include = [...((body.include as Json[] | undefined) ?? []), sealedReasoning];
   }
 }
 
 /** Servers refuse the wish for sealed reasoning where the model does not reason. */
-function wantsSeals(request: TurnRequest, issuer: string): boolean {
-  const { reasoning } = request;
-  if (reasoning !== undefined && reasoning.mode !== 'off' && reasoning.effort !== 'none') return true;
-  return request.turns.some((turn) =>
+function wantsSeals({ reasoning, turns }: TurnRequest, { abilities, issuer }: EncodeTarget): boolean {
+  const unable = abilities.reasoning?.by.length === 0;
+  if (reasoning !== undefined && reasoning.mode !== 'off' && reasoning.effort !== 'none' && !unable) {
+    return true;
+  }
+  return turns.some((turn) =>
     turn.parts.some((part) => part.kind === 'reasoning' && part.seal && sealFits(part.seal, own, issuer)),
   );
 }
 
-function noteExtras(request: TurnRequest, note: Noter): void {
-  for (const key of foreignMembers(request.extras, own)) {
-    dropped(note, key, `the Responses protocol has no ${key}`, 'note');
-  }
-}
+/** Members that the vendor's two protocols share to the letter and that no other has. */
+const shared = ['moderation', 'prompt_cache_options'] as const;
 
-function dropped(note: Noter, path: string, why: string, weight: Note['weight']): void {
-  note({ path, action: 'dropped', why, weight });
+function siblingMembers({ request, body }: Writer): void {
+  const sibling = request.extras['openai-chat'];
+  for (const key of shared) {
+    const value = sibling?.[key];
+    if (value !== undefined && value !== null) body[key] = value;
+  }
 }

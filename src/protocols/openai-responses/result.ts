@@ -16,7 +16,10 @@ export function decodeResult(body: JsonObject, source: DecodeSource): TurnEvent[
   items.replyId(asString(body.id) ?? '');
   items.settle(asArray(body.output).filter(isObject), out);
   const usage = asObject(body.usage);
-  if (usage !== undefined) out.push({ kind: 'usage', usage: decodeUsage(usage, asObject(body.tool_usage)) });
+  if (usage !== undefined) {
+    const counts = decodeUsage(usage, asObject(body.tool_usage), body.service_tier);
+    out.push({ kind: 'usage', usage: counts });
+  }
   const error = asObject(body.error);
   if (body.status === 'failed' || error !== undefined || !Array.isArray(body.output)) {
     out.push({ kind: 'error', failure: failureOf(error ?? {}) });

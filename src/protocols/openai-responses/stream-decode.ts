@@ -41,7 +41,8 @@ export function streamDecoder(source: DecodeSource): StreamDecoder {
     done = true;
     const usage = asObject(response.usage);
     if (usage !== undefined) {
-      out.push({ kind: 'usage', usage: decodeUsage(usage, asObject(response.tool_usage)) });
+      const counts = decodeUsage(usage, asObject(response.tool_usage), response.service_tier);
+      out.push({ kind: 'usage', usage: counts });
     }
     out.push(stopEvent(response, items.outcome));
   }

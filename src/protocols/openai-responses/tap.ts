@@ -49,7 +49,9 @@ function observeHead(response: JsonObject, sight: Sight): void {
 function observeEnd(response: JsonObject, sight: Sight): void {
   observeHead(response, sight);
   const usage = asObject(response.usage);
-  if (usage !== undefined) sight.usage = decodeUsage(usage, asObject(response.tool_usage));
+  if (usage !== undefined) {
+    sight.usage = decodeUsage(usage, asObject(response.tool_usage), response.service_tier);
+  }
   const error = asObject(response.error);
   if (response.status === 'failed' || error !== undefined) {
     sight.failure ??= failureOf(error ?? {});

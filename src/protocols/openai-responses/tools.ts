@@ -7,9 +7,9 @@ import {
   type Json,
   type JsonObject,
 } from '../../turn/json.ts';
-import type { Note } from '../../turn/note.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { ToolChoice } from '../../turn/request.ts';
+import type { Ledger } from '../ledger.ts';
 import { leftover, own, toolFamilies } from './wire.ts';
 
 /** Reads a tool definition, of the request or of an `additional_tools` item. */
@@ -45,12 +45,7 @@ export function decodeTool(value: JsonObject): Tool {
  * Writes a tool; `undefined` when it has no form here. `fromOwn` tells whether the client wrote it in this
  * protocol, where a missing `strict` means "if possible"; everywhere else it means no.
  */
-export function encodeTool(
-  tool: Tool,
-  name: string,
-  fromOwn: boolean,
-  note: (note: Note) => void,
-): JsonObject | undefined {
+export function encodeTool(tool: Tool, name: string, fromOwn: boolean): JsonObject | undefined {
   if (tool.wire?.protocol === own) return tool.wire.value;
   const more = tool.extras?.[own];
   const description = tool.description === undefined ? undefined : { description: tool.description };
@@ -74,19 +69,13 @@ export function encodeTool(
       return { type: 'custom', name, ...description, ...format, ...defer, ...more };
     }
     case 'namespace': {
-      const tools = (tool.tools ?? []).map((inner) => encodeTool(inner, inner.name, fromOwn, note));
+      const tools = (tool.tools ?? []).map((inner) => encodeTool(inner, inner.name, fromOwn));
       const inside = tools.filter((inner) => inner !== undefined);
       return { type: 'namespace', name, description: tool.description ?? '', tools: inside, ...more };
     }
     case 'web_search':
-      return webSearch(tool, note);
+      return webSearch(tool);
     default:
-      note({
-        path: `tools.${tool.name}`,
-        action: 'dropped',
-        why: `the hosted tool ${tool.name} does not exist in the Responses protocol`,
-        weight: 'degrade',
-      });
       return undefined;
   }
 }
@@ -132,7 +121,7 @@ export function encodeToolChoice(
   choice: ToolChoice,
   offered: readonly Tool[] | undefined,
   wireName: (name: string) => string,
-  note: (note: Note) => void,
+  ledger: Ledger,
 ): Json | undefined {
   if (choice.wire?.protocol === own) return choice.wire.value;
   const find = (name: string | undefined) => offered?.find((tool) => tool.name === name);
@@ -140,24 +129,24 @@ export function encodeToolChoice(
     family === 'web_search'
       ? { type: 'web_search' }
       : { type: family === 'custom' ? 'custom' : 'function', name: wireName(name) };
-  const lose = (why: string): undefined => {
-    note({ path: 'tool_choice', action: 'dropped', why, weight: 'degrade' });
-  };
   if (choice.allowed !== undefined) {
     const tools = choice.allowed.flatMap((name) => {
       const tool = find(name);
       return tool || !offered ? [written(name, tool?.family)] : [];
     });
-    if (tools.length === 0) return lose('none of the allowed tools can be offered');
+    if (tools.length === 0) return lost(ledger, 'missing');
     return { type: 'allowed_tools', mode: choice.mode === 'required' ? 'required' : 'auto', tools };
   }
-  if (choice.wire && choice.mode === 'auto') return lose('this kind of choice cannot be made');
+  if (choice.wire && choice.mode === 'auto') return lost(ledger, 'unknown');
   if (choice.mode !== 'one') return choice.mode;
   if (choice.name === undefined) return 'required';
   const tool = find(choice.name);
-  if (offered && !tool) return lose(`the tool ${choice.name} is not among those that are offered`);
+  if (offered && !tool) return lost(ledger, 'missing', choice.name);
   return written(choice.name, tool?.family ?? choice.family);
 }
+
+const lost = (ledger: Ledger, name: string, detail?: string): undefined =>
+  void ledger.loseWhen('toolChoice', name, undefined, detail);
 
 const functionMembers = new Set(['type', 'name', 'description', 'parameters', 'strict', 'defer_loading']);
 const customMembers = new Set(['type', 'name', 'description', 'format', 'defer_loading']);
@@ -180,22 +169,17 @@ function choiceWire(value: JsonObject, modelled: number): Pick<ToolChoice, 'wire
   return Object.keys(value).length > modelled ? { wire: { protocol: own, value } } : {};
 }
 
-/** Anthropic's `web_search_20250305` and its successors. */
-function webSearch(tool: Tool, note: (note: Note) => void): JsonObject {
+/** Another vendor's web search; the members that have a counterpart. */
+function webSearch(tool: Tool): JsonObject {
   const from = tool.wire?.value ?? {};
   const out: JsonObject = { type: 'web_search' };
   const domains = asArray(from.allowed_domains);
   if (domains.length > 0) out.filters = { allowed_domains: domains };
-  const place = asObject(from.user_location);
+  const given = asObject(from.user_location);
+  const place = asObject(given?.approximate) ?? given;
   if (place !== undefined) out.user_location = { ...place, type: 'approximate' };
-  for (const key of ['blocked_domains', 'max_uses']) {
-    if (from[key] === undefined || from[key] === null) continue;
-    note({
-      path: `tools.${tool.name}.${key}`,
-      action: 'dropped',
-      why: `web search has no ${key} in the Responses protocol`,
-      weight: 'degrade',
-    });
+  if (tool.wire?.protocol === 'openai-chat' && from.search_context_size !== undefined) {
+    out.search_context_size = from.search_context_size;
   }
   return out;
 }

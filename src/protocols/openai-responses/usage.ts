@@ -1,8 +1,9 @@
-import { asNumber, asObject, rest, type JsonObject } from '../../turn/json.ts';
-import { inputTokens, outputTokens, type Usage } from '../../turn/usage.ts';
+import { asNumber, asObject, rest, type Json, type JsonObject } from '../../turn/json.ts';
+import { inputTokens, outputTokens, tierOf, type Usage } from '../../turn/usage.ts';
 
 /** Reads `response.usage`: totals that include cached and reasoning tokens become disjoint counts. */
-export function decodeUsage(usage: JsonObject, toolUsage?: JsonObject): Usage {
+export function decodeUsage(usage: JsonObject, toolUsage?: JsonObject, word?: Json): Usage {
+  const tier = tierOf(word);
   const inputDetails = asObject(usage.input_tokens_details) ?? {};
   const outputDetails = asObject(usage.output_tokens_details) ?? {};
   const input = asNumber(usage.input_tokens);
@@ -17,6 +18,7 @@ export function decodeUsage(usage: JsonObject, toolUsage?: JsonObject): Usage {
     output: output === undefined ? undefined : Math.max(0, output - (reasoning ?? 0)),
     reasoning,
     webSearches: asNumber(asObject(toolUsage?.web_search)?.num_requests),
+    ...(tier !== undefined && { tier }),
     raw: usage,
   };
 }

@@ -38,6 +38,7 @@ function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider 
     type: config.type,
     protocols: () => ['anthropic-messages'],
     abilities: () => ({}),
+    offers: (operation) => operation === 'count',
     configured: config.models?.map((id) => ({ id })),
     discover: (signal) =>
       listModels(
@@ -51,7 +52,8 @@ function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider 
       if (call.native) pick(call.inbound, protocolHeaders, headers);
       headers['anthropic-version'] ??= version;
       headers.accept = call.stream ? 'text/event-stream' : 'application/json';
-      return { url: `${base}/v1/messages${call.native ? call.search : ''}`, headers, body: call.body };
+      const path = call.operation === 'count' ? '/v1/messages/count_tokens' : '/v1/messages';
+      return { url: base + path + (call.native ? call.search : ''), headers, body: call.body };
     },
     send: (request, signal) => sendHttp(deps.fetch, request, signal),
     secrets: [config.api_key, config.auth_token].filter((secret) => secret !== undefined),

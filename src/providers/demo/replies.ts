@@ -21,7 +21,7 @@ export const demoModels: Readonly<Record<string, DemoModel>> = {
     if (chosen.length === 0) {
       return reply(request, id, [{ text: 'No tools were offered, so there is nothing to call.' }]);
     }
-    const words = quoted(lastUserText(request));
+    const words = quoted(toolText(request));
     return reply(request, id, [
       { text: `Calling ${chosen.map(({ tool }) => tool.name).join(' and ')}.` },
       ...chosen.map((choice) => ({ call: choice, words })),
@@ -106,19 +106,34 @@ function callPart({ tool, namespace }: ChosenTool, words: readonly string[], cal
 function chosenTools(request: TurnRequest): ChosenTool[] {
   const choice = request.toolChoice;
   if (choice?.mode === 'none') return [];
-  const offered = request.tools.flatMap((tool): ChosenTool[] =>
+  const offered = offeredTools(request);
+  if (choice?.mode === 'one') return offered.filter(({ tool }) => tool.name === choice.name).slice(0, 1);
+  const text = toolText(request);
+  const named = offered.filter(({ tool }) => mentions(text, tool.name));
+  const wanted = named.length > 0 ? named : offered.slice(0, 1);
+  return request.parallelTools === false ? wanted.slice(0, 1) : wanted;
+}
+
+const offeredTools = (request: TurnRequest): ChosenTool[] =>
+  request.tools.flatMap((tool): ChosenTool[] =>
     tool.family === 'namespace'
       ? (tool.tools ?? []).map((inner) => ({ tool: inner, namespace: tool.name }))
       : tool.family === 'function' || tool.family === 'custom'
         ? [{ tool }]
         : [],
   );
-  if (choice?.mode === 'one') return offered.filter(({ tool }) => tool.name === choice.name).slice(0, 1);
-  const text = lastUserText(request);
-  const named = offered.filter(({ tool }) => mentions(text, tool.name));
-  const wanted = named.length > 0 ? named : offered.slice(0, 1);
-  return request.parallelTools === false ? wanted.slice(0, 1) : wanted;
+
+/** The last text of the user that names a tool: clients put reminders of their own behind what was typed. */
+function toolText(request: TurnRequest): string {
+  const offered = offeredTools(request);
+  const last = request.turns.findLast(({ role, parts }) => role === 'user' && parts.some(isText));
+  const naming = last?.parts
+    .filter(isText)
+    .findLast(({ text }) => offered.some(({ tool }) => mentions(text, tool.name)));
+  return naming?.text ?? lastUserText(request);
 }
+
+const isText = (part: Part): part is Extract<Part, { kind: 'text' }> => part.kind === 'text';
 
 const mentions = (text: string, name: string): boolean =>
   new RegExp(`(?<![\\w-])${name.replace(/[^\w]/g, '\\$&')}(?![\\w-])`).test(text);

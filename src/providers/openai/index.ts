@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ProtocolId } from '../../turn/part.ts';
 import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
-import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
+import type { Call, Operation, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
 const configSchema = z.strictObject({
   name: z.string(),
@@ -15,6 +15,11 @@ const configSchema = z.strictObject({
     .describe('What this endpoint speaks, best first'),
   models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
   headers: z.record(z.string(), z.string()).optional().describe('Further headers for every request'),
+  request_fields: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('The request members that a strict server takes; all others are left out, with a note'),
 });
 
 export type OpenAiConfig = z.infer<typeof configSchema>;
@@ -22,10 +27,15 @@ export type OpenAiConfig = z.infer<typeof configSchema>;
 /** Headers that belong to the protocol: they pass when the client speaks it too. */
 const protocolHeaders = ['openai-beta', 'anthropic-beta', 'anthropic-version', 'idempotency-key'] as const;
 
-const paths: Partial<Record<ProtocolId, string>> = {
-  'openai-chat': '/chat/completions',
-  'openai-responses': '/responses',
-  'anthropic-messages': '/messages',
+const paths: Record<Operation, Partial<Record<ProtocolId, string>>> = {
+  turn: {
+    'openai-chat': '/chat/completions',
+    'openai-responses': '/responses',
+    'anthropic-messages': '/messages',
+  },
+  count: { 'openai-responses': '/responses/input_tokens', 'anthropic-messages': '/messages/count_tokens' },
+  embed: { 'openai-chat': '/embeddings' },
+  embed_batch: {},
 };
 
 /** OpenAI itself and everything compatible with it. */
@@ -40,6 +50,7 @@ export const openai: ProviderKind<OpenAiConfig> = {
 function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
   const ownApi = new URL(base).hostname.endsWith('.openai.com');
+  const allowed = config.request_fields && new Set(config.request_fields);
   const fixed = baseHeaders(deps, config.headers);
   if (config.api_key !== undefined) fixed.authorization = `Bearer ${config.api_key}`;
 
@@ -48,6 +59,8 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
     type: config.type,
     protocols: () => config.protocols,
     abilities: () => ({ modernChat: ownApi, reasoningContent: !ownApi }),
+    offers: (operation, protocol) => paths[operation][protocol] !== undefined,
+    allows: () => allowed,
     configured: config.models?.map((id) => ({ id })),
     discover: (signal) => listModels(deps.fetch, `${base}/models`, fixed, signal),
     prepare(call: Call) {
@@ -56,7 +69,7 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
       if (call.protocol === 'anthropic-messages') headers['anthropic-version'] ??= '2023-06-01';
       headers.accept = call.stream ? 'text/event-stream' : 'application/json';
       return {
-        url: base + paths[call.protocol] + (call.native ? call.search : ''),
+        url: base + paths[call.operation][call.protocol] + (call.native ? call.search : ''),
         headers,
         body: call.body,
       };

@@ -16,14 +16,16 @@ export function chatOfEvents(payloads: readonly Payload[]): Canonical {
   };
   let usage: CanonicalUsage | undefined;
   let error: Canonical['error'];
+  let sources: Canonical['citations'] = [];
   for (const chunk of payloads) {
+    sources = sourcesOf(chunk) ?? sources;
     if (has(chunk['error'])) error = errorOf(chunk);
     usage = usageOf(chunk) ?? usage;
     for (const choice of list(chunk['choices'])) {
       reader(count(choice['index'])).push(object(choice['delta']), string(choice['finish_reason']));
     }
   }
-  return joined(choices, usage, error);
+  return joined(choices, usage, error, sources);
 }
 
 export function chatOfResult(body: Payload): Canonical {
@@ -33,16 +35,31 @@ export function chatOfResult(body: Payload): Canonical {
     choices.set(count(choice['index']) || i, reader);
     reader.push(object(choice['message']), string(choice['finish_reason']));
   });
-  return joined(choices, usageOf(body), has(body['error']) ? errorOf(body) : undefined);
+  return joined(
+    choices,
+    usageOf(body),
+    has(body['error']) ? errorOf(body) : undefined,
+    sourcesOf(body) ?? [],
+  );
 }
 
 function joined(
   choices: ReadonlyMap<number, ReturnType<typeof choiceReader>>,
   usage: CanonicalUsage | undefined,
   error: Canonical['error'],
+  sources: Canonical['citations'],
 ): Canonical {
   const [first, ...others] = [...choices.entries()].sort(([a], [b]) => a - b).map(([, one]) => one.canonical);
-  return { ...(first ?? emptyCanonical()), usage, error, others };
+  const out = { ...(first ?? emptyCanonical()), usage, error, others };
+  if (out.citations.length === 0) out.citations = sources;
+  return out;
+}
+
+/** Perplexity and xAI list the URLs of all sources beside the choices, in every chunk. */
+function sourcesOf(body: Payload): Canonical['citations'] | undefined {
+  const urls = body['citations'];
+  if (!Array.isArray(urls) || urls.length === 0) return undefined;
+  return urls.map((url) => ({ kind: 'url', source: string(url) }));
 }
 
 /** Reads the deltas of one choice, or a whole message as a single delta. */
@@ -62,6 +79,7 @@ function choiceReader(): { push(delta: Payload, finish: string): void; canonical
   };
   const reasoning = (value: string): void => {
     if (value === '') return;
+    if (out.order.at(-1) === 'seal') out.order[out.order.length - 1] = 'reasoning';
     if (began('reasoning')) out.reasoning.push(['']);
     const block = out.reasoning.at(-1)!;
     block[0] = (block[0] ?? '') + value;
@@ -72,7 +90,7 @@ function choiceReader(): { push(delta: Payload, finish: string): void; canonical
     if (value === '') return;
     out.opaque.push(value);
     if (out.reasoning.length > 0) return;
-    began('reasoning');
+    began('seal');
     out.reasoning.push([]);
   };
 

@@ -115,12 +115,12 @@ function read(block: Block, out: Canonical): void {
       break;
     case 'thinking':
       out.reasoning.push(block.thinking === '' ? [] : [block.thinking]);
-      out.order.push('reasoning');
+      out.order.push(block.thinking === '' ? 'seal' : 'reasoning');
       if (block.signature) out.opaque.push(block.signature);
       break;
     case 'redacted_thinking':
       out.reasoning.push([]);
-      out.order.push('reasoning');
+      out.order.push('seal');
       out.opaque.push(string(block.block['data']));
       break;
     case 'tool_use':
@@ -134,7 +134,7 @@ function read(block: Block, out: Canonical): void {
       out.order.push('tool');
       break;
     default:
-      out.hosted.push(type);
+      out.hosted.push(type === 'server_tool_use' ? `${type}:${string(block.block['name'])}` : type);
       out.order.push('hosted');
   }
 }

@@ -15,5 +15,8 @@ export function errorOf(value: unknown): { type: string; message: string } {
   const inner = has(outer['error']) ? outer['error'] : outer;
   if (typeof inner === 'string') return { type: '', message: inner };
   const error = object(inner);
-  return { type: string(error['type']) || string(error['code']), message: string(error['message']) };
+  return {
+    type: string(error['type']) || string(error['code']) || string(error['status']),
+    message: string(error['message']),
+  };
 }

@@ -126,7 +126,7 @@ function read(item: Payload, out: Canonical): void {
       // An item with neither text nor seal says nothing that could be carried.
       if (said.length === 0 && !opaque) break;
       out.reasoning.push(said);
-      out.order.push('reasoning');
+      out.order.push(said.length === 0 ? 'seal' : 'reasoning');
       break;
     }
     case 'function_call':

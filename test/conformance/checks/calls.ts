@@ -1,5 +1,5 @@
 import type { Canonical, CanonicalTool } from '../canonical.ts';
-import type { Miss } from '../checks.ts';
+import type { Miss } from '../check.ts';
 import type { Surface } from '../finish.ts';
 import { difference, isJson, sameJson } from './compare.ts';
 
@@ -16,8 +16,11 @@ export function callMisses(surface: Surface, upstream: Canonical, seen: Canonica
     upstream.tools.forEach((call, i) => misses.push(...inputMisses(surface, call, seen.tools[i]!)));
   }
   const ids = seen.tools.map(({ id }) => id);
-  if (ids.includes('')) misses.push({ check: 'C2', detail: 'a call has no id' });
-  if (new Set(ids).size !== ids.length) misses.push({ check: 'C2', detail: 'two calls have one id' });
+  // Gemini may leave ids out, and its own clients see its bytes as they are.
+  const mayLack = surface === 'google-gemini' && upstream.tools.some(({ id }) => id === '');
+  const given = mayLack ? ids.filter((id) => id !== '') : ids;
+  if (given.includes('')) misses.push({ check: 'C2', detail: 'a call has no id' });
+  if (new Set(given).size !== given.length) misses.push({ check: 'C2', detail: 'two calls have one id' });
   if (surface === 'anthropic-messages' && ids.some((id) => !messagesId.test(id))) {
     misses.push({ check: 'C2', detail: 'a call id is not legal in Messages' });
   }
@@ -26,8 +29,8 @@ export function callMisses(surface: Surface, upstream: Canonical, seen: Canonica
 
 function inputMisses(surface: Surface, upstream: CanonicalTool, seen: CanonicalTool): Miss[] {
   if (upstream.kind === 'custom') {
-    const got = surface === 'anthropic-messages' ? unwrapped(seen.args) : seen.args;
-    if (surface !== 'anthropic-messages' && seen.kind !== 'custom') {
+    const got = knowsCustom(surface) ? seen.args : unwrapped(seen.args);
+    if (knowsCustom(surface) && seen.kind !== 'custom') {
       return [{ check: 'C3', detail: `custom call ${upstream.name} arrives as a function` }];
     }
     return got === upstream.args
@@ -36,7 +39,7 @@ function inputMisses(surface: Surface, upstream: CanonicalTool, seen: CanonicalT
   }
   if (seen.kind !== 'function') return [{ check: 'C1', detail: `call ${upstream.name} arrives as custom` }];
   if (upstream.args === '' || upstream.args === '{}') {
-    const fits = seen.args === '{}' || (surface !== 'anthropic-messages' && seen.args === upstream.args);
+    const fits = seen.args === '{}' || (knowsCustom(surface) && seen.args === upstream.args);
     return fits
       ? []
       : [{ check: 'C3', detail: `${upstream.name} takes nothing and arrives as ${seen.args.slice(0, 40)}` }];
@@ -48,6 +51,10 @@ function inputMisses(surface: Surface, upstream: CanonicalTool, seen: CanonicalT
     ? []
     : [{ check: 'C1', detail: `arguments of ${upstream.name}: ${difference(upstream.args, seen.args)}` }];
 }
+
+/** The surfaces that have free-text tools are those that write arguments as a string. */
+const knowsCustom = (surface: Surface): boolean =>
+  surface === 'openai-chat' || surface === 'openai-responses';
 
 /** The one string of an object that wraps a custom tool's input. */
 function unwrapped(args: string): string {

@@ -2,7 +2,7 @@ import { payloadsOf } from '../../support/corpus.ts';
 import type { Script } from '../../support/replay.ts';
 import type { Payload } from '../canonical.ts';
 import { has, object } from '../canonical/read.ts';
-import type { Miss } from '../checks.ts';
+import type { Miss } from '../check.ts';
 import type { Answer } from '../oracles.ts';
 
 /**

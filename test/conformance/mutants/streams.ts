@@ -9,6 +9,7 @@ export const legalStreams: Readonly<Record<Surface, readonly Payload[]>> = {
   'openai-chat': chat(),
   'openai-responses': responses(),
   'anthropic-messages': messages(),
+  'google-gemini': gemini(),
 };
 
 function chat(): Payload[] {
@@ -51,6 +52,38 @@ function chat(): Payload[] {
         completion_tokens_details: { reasoning_tokens: 4 },
       },
     }),
+  ];
+}
+
+function gemini(): Payload[] {
+  const usage = (candidatesTokenCount: number): Payload => ({
+    promptTokenCount: 20,
+    cachedContentTokenCount: 5,
+    candidatesTokenCount,
+    thoughtsTokenCount: 4,
+    totalTokenCount: 24 + candidatesTokenCount,
+  });
+  const chunk = (part: Payload, tokens: number, more: Payload = {}): Payload => ({
+    candidates: [{ content: { parts: [part], role: 'model' }, index: 0, ...more }],
+    usageMetadata: usage(tokens),
+    modelVersion: 'made-up',
+    responseId: 'resp-1',
+  });
+  return [
+    chunk({ text: 'Look it up.', thought: true }, 0),
+    chunk({ text: 'Three courts, ' }, 2),
+    chunk({ text: 'three tongues.' }, 4, {
+      groundingMetadata: { groundingChunks: [{ web: { uri: 'https://example.org/a', title: 'A' } }] },
+    }),
+    chunk(
+      {
+        functionCall: { id: 'call_1', name: 'look_up', args: { word: 'dragoman' } },
+        thoughtSignature: 'c2VhbA==',
+      },
+      7,
+    ),
+    chunk({ functionCall: { id: 'call_2', name: 'now', args: {} } }, 8),
+    chunk({ text: '' }, 8, { finishReason: 'STOP' }),
   ];
 }
 

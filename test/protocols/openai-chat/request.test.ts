@@ -242,7 +242,13 @@ describe('reading a request', () => {
       state: { store: true },
       meta: { tier: 'flex', user: 'u', safetyId: 's', labels: { a: 'b' } },
       delivery: { stream: true, includeUsage: false },
-      extras: { 'openai-chat': { web_search_options: { search_context_size: 'low' } } },
+      tools: [
+        {
+          family: 'web_search',
+          wire: { protocol: 'openai-chat', value: { search_context_size: 'low' } },
+        },
+      ],
+      extras: { 'openai-chat': { stream_options: { include_obfuscation: false } } },
     });
     expect(encode(request).notes).toEqual([]);
     expect(encode(request).body).toMatchObject({
@@ -365,7 +371,10 @@ describe('writing for an upstream', () => {
       { role: 'user', content: [{ type: 'image_url', image_url: { url: image } }] },
       { role: 'user', content: 'and?' },
     ]);
-    expect(paths(request)).toEqual(['repaired messages[1] note', 'dropped messages[1] degrade']);
+    expect(paths(request)).toEqual([
+      'emulated messages[1].content[0].content[1] note',
+      'dropped messages[1].content[2].is_error degrade',
+    ]);
   });
 
   test('a free-text tool goes up as a function where no other kind exists, and so do its calls', () => {
@@ -425,7 +434,9 @@ describe('writing for an upstream', () => {
       state: { previousId: 'resp_1' },
       meta: { tier: 'standard_only', labels: { a: 'b' }, user: 'x'.repeat(65) },
       cache: { mark: {} },
-      extras: { 'anthropic-messages': { context_management: {} } },
+      extras: {
+        'anthropic-messages': { context_management: { edits: [{ type: 'clear_tool_uses_20250919' }] } },
+      },
     });
     const { body } = encode(request);
     expect(body).toEqual({
@@ -436,17 +447,17 @@ describe('writing for an upstream', () => {
       service_tier: 'default',
     });
     expect(paths(request).sort()).toEqual([
-      'clamped stop degrade',
+      'clamped stop_sequences degrade',
       'dropped cache_control note',
-      'dropped context_management note',
-      'dropped metadata note',
-      'dropped previous_response_id refuse',
-      'dropped reasoning.summary note',
+      'dropped context_management.edits[0] note',
+      'dropped meta.labels note',
+      'dropped metadata.user_id note',
+      'dropped state.previousId refuse',
+      'dropped thinking.display note',
       'dropped tool_choice degrade',
       'dropped tools[0] degrade',
       'dropped top_k degrade',
-      'dropped user note',
-      'emulated thinking.budget_tokens degrade',
+      'emulated thinking.budget_tokens note',
     ]);
   });
 
@@ -479,7 +490,7 @@ describe('writing for an upstream', () => {
     ]);
     expect(paths(request)).toEqual([
       'emulated messages[0].content[0] degrade',
-      'dropped messages[0].content[1] refuse',
+      'dropped messages[0].content[1].source.file_id refuse',
     ]);
   });
 
@@ -548,7 +559,7 @@ describe('reasoning in the history', () => {
       reasoning_content: 'hm',
     });
     expect(messagesOf(request, plain)[0]).toEqual({ role: 'assistant', content: 'x' });
-    expect(paths(request, plain)).toEqual(['dropped messages[0] note']);
+    expect(paths(request, plain)).toEqual(['dropped messages[0].reasoning_content note']);
   });
 
   test("another provider's seal is left out with a note", () => {
@@ -570,7 +581,7 @@ describe('reasoning in the history', () => {
     expect(messagesOf(request)).toEqual([{ role: 'assistant', content: 'x' }]);
     expect(encode(request).notes.map(({ why }) => why)).toEqual([
       'sealed reasoning goes back only to the provider that made it',
-      'this upstream takes no reasoning in the history',
+      'reasoning in the history goes only to servers that read `reasoning_content`',
     ]);
   });
 

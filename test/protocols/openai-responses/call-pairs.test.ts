@@ -82,7 +82,10 @@ describe('what another protocol says otherwise', () => {
     const { body, notes } = write({ turns: [{ role: 'user', parts: [document] }] });
     const [message] = body.input as JsonObject[];
     expect((message!.content as JsonObject[]).map((part) => part.text)).toEqual(['Facts', 'one', 'two']);
-    expect(notes.map(({ path }) => path)).toEqual(['citations', 'document']);
+    expect(notes.map(({ path }) => path)).toEqual([
+      'messages[0].content[0].citations',
+      'messages[0].content[0].source.content',
+    ]);
   });
 
   test('a tool is chosen as what it is here, and only if it is offered', () => {

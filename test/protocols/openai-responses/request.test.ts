@@ -317,13 +317,19 @@ describe('writing a request of another protocol for a Responses upstream', () =>
       ],
       include: ['reasoning.encrypted_content'],
     });
-    expect(encode(turns(reasoning('another')))).toMatchObject({ body: { input: [] }, paths: ['reasoning'] });
+    expect(encode(turns(reasoning('another')))).toMatchObject({
+      body: { input: [] },
+      paths: ['messages[0].reasoning_details', 'messages[0].reasoning_content'],
+    });
     const thinking: Part = {
       kind: 'reasoning',
       text: 'T',
       seal: { protocol: 'anthropic-messages', issuer: 'upstream', value: 'sig' },
     };
-    expect(encode(turns(thinking))).toMatchObject({ body: { input: [] }, paths: ['reasoning'] });
+    expect(encode(turns(thinking))).toMatchObject({
+      body: { input: [] },
+      paths: ['messages[0].reasoning_details', 'messages[0].reasoning_content'],
+    });
   });
 
   test('a wish for reasoning asks for its summary and its seal', () => {
@@ -345,18 +351,9 @@ describe('writing a request of another protocol for a Responses upstream', () =>
       tools: [{ family: 'computer', name: 'computer', wire: { protocol: 'anthropic-messages', value: {} } }],
     });
     expect(paths.toSorted()).toEqual(
-      [
-        'tools.computer',
-        'max_completion_tokens',
-        'top_k',
-        'seed',
-        'stop',
-        'n',
-        'user',
-        'container',
-      ].toSorted(),
+      ['tools[0]', 'max_completion_tokens', 'top_k', 'seed', 'stop', 'n', 'user', 'container'].toSorted(),
     );
-    expect(notes.find((note) => note.path === 'tools.computer')?.weight).toBe('degrade');
+    expect(notes.find((note) => note.path === 'tools[0]')?.weight).toBe('degrade');
     expect(body).toMatchObject({
       temperature: 1,
       max_output_tokens: 16,
@@ -386,7 +383,7 @@ describe('writing a request of another protocol for a Responses upstream', () =>
         user_location: { type: 'approximate', city: 'Paris' },
       },
     ]);
-    expect(paths).toEqual(['tools.web_search.max_uses']);
+    expect(paths).toEqual(['tools[0].max_uses']);
   });
 
   test('the next turn of a conversation begins with the last one', () => {
@@ -472,6 +469,6 @@ describe('a Responses request on its way to a Responses upstream', () => {
       ],
     });
     expect(body.input).toEqual([message('user', 'go')]);
-    expect(paths).toEqual(['reasoning']);
+    expect(paths).toEqual(['input[0].encrypted_content']);
   });
 });

@@ -1,0 +1,123 @@
+import { memberValue, overwrite, splice, type Member } from '../protocols/json-scan.ts';
+import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
+import type { Route } from '../routing/catalog.ts';
+import { abilitiesAt } from '../routing/model-facts.ts';
+import { refuse } from '../turn/failure.ts';
+import type { JsonObject } from '../turn/json.ts';
+import type { Note } from '../turn/note.ts';
+import type { TurnRequest } from '../turn/request.ts';
+import { parseBody, type Asked, type Edit } from './asked.ts';
+import type { Inbound, PipelineDeps } from './exchange.ts';
+import { narrowBody, narrowBytes } from './narrow.ts';
+
+/** A request as it goes up, and what its reply must know of the client. */
+export interface Outgoing extends Omit<EncodedRequest, 'body'> {
+  readonly body: Uint8Array | string;
+  /** Usage was asked for though the client did not: the answer to that is not for the client. */
+  readonly askedUsage: boolean;
+  readonly context: () => SurfaceContext;
+}
+
+/** The native lane: the client's own bytes. Its context is needed only when the answer comes in another form. */
+export function passOn(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  { provider, model }: Route,
+): Outgoing {
+  const { surface } = inbound;
+  const { modelMember, byPath } = asked;
+  const allowed = provider.allows?.(surface.id, model);
+  const withoutModel = byPath && modelMember !== undefined && !names(body, modelMember, model);
+  const { cuts, notes } =
+    allowed || withoutModel ? narrowBytes(body, surface, allowed, withoutModel) : nothingCut;
+  const option = surface.tap.usageOption?.member;
+  const usage = allowed === undefined || allowed.has(option ?? '') ? asked.usage : undefined;
+  return {
+    body: nativeBody(body, asked, model, usage === undefined ? cuts : [...cuts, usage]),
+    notes,
+    askedUsage: usage !== undefined,
+    context() {
+      const json = parseBody(body, asked);
+      return surfaceContext(deps, inbound, surface.decodeRequest(json), json);
+    },
+  };
+}
+
+const nothingCut: ReturnType<typeof narrowBytes> = { cuts: [], notes: [] };
+
+/** Whether a member names the model, as itself or as a resource such as `models/m`. */
+function names(body: Uint8Array, member: Member, model: string): boolean {
+  const value = memberValue(body, member);
+  return value === model || (typeof value === 'string' && value.slice(value.indexOf('/') + 1) === model);
+}
+
+/** The client's own bytes with the named edits, of which the model's name is one. */
+function nativeBody(body: Uint8Array, asked: Asked, model: string, others: readonly Edit[]): Uint8Array {
+  const edits = [...others];
+  const { modelMember, byPath } = asked;
+  if (!byPath && modelMember !== undefined && asked.model !== model) {
+    const text = JSON.stringify(model);
+    if (!overwrite(body, modelMember, text)) edits.push({ ...modelMember, text });
+  }
+  return splice(
+    body,
+    edits.sort((a, b) => a.from - b.from),
+  );
+}
+
+/** The translated lane: the client's request in the upstream's words. */
+export function translate(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  route: Route,
+  upstream: Protocol,
+): Outgoing {
+  const { provider, model } = route;
+  const json = parseBody(body, asked);
+  const request = inbound.surface.decodeRequest(json);
+  const context = surfaceContext(deps, inbound, request, json);
+  const left = inbound.leaveOut(request);
+  const encoded = upstream.encodeRequest(request, {
+    model,
+    issuer: provider.name,
+    abilities: abilitiesAt(route, upstream.id),
+  });
+  const allowed = provider.allows?.(upstream.id, model);
+  const narrowed = allowed ? narrowBody(encoded.body, upstream, allowed) : { body: encoded.body, notes: [] };
+  return {
+    body: JSON.stringify(narrowed.body),
+    notes: [...left, ...encoded.notes, ...narrowed.notes],
+    names: encoded.names,
+    askedUsage: false,
+    context: () => context,
+  };
+}
+
+/** A loss without which the request makes no sense is an answer, not a note; in strict mode every loss is. */
+export function refuseLosses(notes: readonly Note[], strict: boolean): void {
+  const loss = notes.find(
+    ({ action, weight }) => weight === 'refuse' || (strict && action === 'dropped' && weight === 'degrade'),
+  );
+  if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
+}
+
+function surfaceContext(
+  deps: PipelineDeps,
+  { requestId, surface }: Inbound,
+  request: TurnRequest,
+  json: JsonObject,
+): SurfaceContext {
+  // A stream may be open for long: the conversation is let go.
+  const { [surface.conversation]: _, ...body } = json;
+  return {
+    requestId,
+    createdSeconds: Math.floor(deps.nowMs() / 1000),
+    model: request.model,
+    includeUsage: request.delivery.includeUsage === true,
+    body,
+  };
+}

@@ -1,0 +1,118 @@
+import type { Protocol } from '../protocols/protocol.ts';
+import type { Operation } from '../providers/provider.ts';
+import type { Route } from '../routing/catalog.ts';
+import { FailureError } from '../turn/failure.ts';
+import type { JsonObject } from '../turn/json.ts';
+import type { Usage } from '../turn/usage.ts';
+import { finishRecord } from './answer.ts';
+import { readAsked, type Asked } from './asked.ts';
+import { readBounded, sourceOf } from './byte-source.ts';
+import { follow, send } from './dispatch.ts';
+import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
+import { patiently } from './idle-watch.ts';
+import { cutFailure, strangeFailure } from './network-failure.ts';
+import { passOn, type Outgoing } from './outgoing.ts';
+import { replyHeaders } from './reply-headers.ts';
+
+/** Sends what is no turn, and so is answered in one piece. */
+export async function exchangeWhole(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  { provider, model }: Route,
+  upstream: Protocol,
+  operation: Operation,
+  outgoing: Outgoing,
+): Promise<Exchange> {
+  const { record, headers, search, surface, client } = inbound;
+  const native = upstream === surface;
+  record.upstreamProtocol = upstream.id;
+  record.lane = native ? 'native' : 'translated';
+  record.notes = outgoing.notes;
+  const abort = follow(client);
+  const response = await send(
+    deps,
+    provider,
+    {
+      protocol: upstream.id,
+      operation,
+      model,
+      stream: false,
+      body: outgoing.body,
+      inbound: headers,
+      search,
+      native,
+    },
+    abort,
+    record,
+  );
+  return {
+    deps,
+    inbound,
+    provider,
+    upstream,
+    native,
+    stream: false,
+    hideUsage: false,
+    source: { issuer: provider.name, names: outgoing.names },
+    context: outgoing.context,
+    abort,
+    response,
+  };
+}
+
+const text = new TextDecoder();
+
+/**
+ * The native lane: the client's own bytes with the model's name edited, also where a path has named it and requests
+ * inside the body name it again.
+ */
+export function passWhole(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  route: Route,
+): Outgoing {
+  const { renameModel } = inbound.surface;
+  if (!asked.byPath || renameModel === undefined) return passOn(deps, inbound, body, asked, route);
+  const json = JSON.parse(text.decode(body)) as JsonObject;
+  const renamed = renameModel(json, asked.model, route.model);
+  if (renamed === json) return passOn(deps, inbound, body, asked, route);
+  const bytes = Buffer.from(JSON.stringify(renamed));
+  return passOn(deps, inbound, bytes, readAsked(bytes, inbound), route);
+}
+
+/** The whole of an answer; one that is no JSON object is the upstream's failure. */
+export async function readWhole(exchange: Exchange, bytesMax: number): Promise<Uint8Array> {
+  const { deps, inbound, abort, response } = exchange;
+  const bytes = await patiently(
+    deps.watch,
+    abort,
+    inbound.record,
+    () => readBounded(sourceOf(response.body), bytesMax),
+    cutFailure,
+  );
+  const first = bytes.find((byte) => byte > 0x20);
+  if (first !== 0x7b) throw new FailureError(strangeFailure('something that is not JSON', response.status));
+  return bytes;
+}
+
+/** A 200 with what an upstream has said. */
+export function wholeReply(
+  exchange: Exchange,
+  body: Uint8Array | JsonObject,
+  headers: Record<string, string>,
+  usage?: Usage,
+): Response {
+  const { deps, inbound } = exchange;
+  const { record } = inbound;
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+  record.status = 200;
+  record.headersMs = performance.now();
+  record.bytesOut = bytes.length;
+  finishRecord(deps, record, undefined, { done: true, usage });
+  return new Response(bytes as BodyInit, {
+    status: 200,
+    headers: { ...replyHeaders(exchange, 'application/json'), ...headers },
+  });
+}

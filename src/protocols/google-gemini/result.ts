@@ -1,0 +1,2 @@
+export { decodeResult } from './stream-decode.ts';
+export { encodeResult } from './stream-encode.ts';

@@ -1,0 +1,2 @@
+export { streamDecoder } from './stream-decode.ts';
+export { streamEncoder } from './stream-encode.ts';

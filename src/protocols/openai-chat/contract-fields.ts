@@ -1,0 +1,171 @@
+import type { Field } from '../contract.ts';
+import { carry, drop, moot } from '../treatments.ts';
+
+const breakpoint = ['mode', 'ttl'];
+
+/** What stands in `messages`. */
+const conversation: readonly Field[] = [
+  { path: 'messages[role=user|assistant]', is: 'turns', inside: ['content'] },
+  { path: 'messages[role=system]', is: 'turns.system', inside: ['content'] },
+  { path: 'messages[role=developer]', is: 'turns.developer', inside: ['content'] },
+  { path: 'messages[].name', is: 'turns.name' },
+  { path: 'messages[].content[type=text]', is: 'parts.text', inside: ['text'] },
+  { path: 'messages[].content[type=image_url]', is: 'parts.image', inside: ['image_url', 'image_url.url'] },
+  { path: 'messages[].content[type=image_url].image_url.detail', is: 'parts.image_detail' },
+  {
+    path: 'messages[].content[type=input_audio]',
+    is: 'parts.audio',
+    inside: ['input_audio', 'input_audio.data', 'input_audio.format'],
+  },
+  { path: 'messages[].content[type=file]', is: 'parts.document', inside: ['file', 'file.file_data'] },
+  { path: 'messages[].content[type=file].file.filename', is: 'parts.title' },
+  {
+    path: 'messages[].content[type=file].file.file_id',
+    is: 'parts.file_id',
+    at: { 'openai-responses': carry },
+  },
+  { path: 'messages[].content[type=refusal]', is: 'parts.refusal', inside: ['refusal'] },
+  { path: 'messages[].content[].prompt_cache_breakpoint', is: 'parts.cache', inside: breakpoint },
+  { path: 'messages[].content[].cache_control', is: 'parts.cache', inside: ['type', 'ttl'], beyond: true },
+  { path: 'messages[role=assistant].refusal', is: 'parts.refusal' },
+  { path: 'messages[role=assistant].audio', is: 'parts.reference', inside: ['id'] },
+  { path: 'messages[role=assistant].annotations', is: 'parts.citations', inside: ['*'], beyond: true },
+  {
+    path: 'messages[role=assistant].tool_calls[type=function]',
+    is: 'parts.tool_call',
+    inside: ['id', 'function', 'function.name', 'function.arguments'],
+  },
+  {
+    path: 'messages[role=assistant].tool_calls[type=custom]',
+    is: 'parts.custom_call',
+    inside: ['id', 'custom', 'custom.name', 'custom.input'],
+  },
+  {
+    path: 'messages[role=assistant].function_call',
+    is: 'parts.tool_call',
+    inside: ['name', 'arguments'],
+  },
+  { path: 'messages[role=assistant].reasoning_content', is: 'parts.reasoning', beyond: true },
+  { path: 'messages[role=assistant].reasoning', is: 'parts.reasoning', beyond: true },
+  { path: 'messages[role=assistant].reasoning_text', is: 'parts.reasoning', beyond: true },
+  { path: 'messages[role=assistant].reasoning_details', is: 'parts.seal', inside: ['*'], beyond: true },
+  { path: 'messages[role=assistant].reasoning_opaque', is: 'parts.seal', beyond: true },
+  { path: 'messages[role=tool]', is: 'parts.tool_result', inside: ['content', 'tool_call_id'] },
+  { path: 'messages[role=function]', is: 'parts.tool_result', inside: ['content', 'name'] },
+];
+
+const tools: readonly Field[] = [
+  { path: 'tools[type=function]', is: 'tools.function', inside: ['function', 'function.name'] },
+  { path: 'tools[type=function].function.description', is: 'tools.description' },
+  { path: 'tools[type=function].function.parameters', is: 'tools.schema', inside: ['*'] },
+  { path: 'tools[type=function].function.strict', is: 'tools.strict' },
+  { path: 'tools[type=custom]', is: 'tools.custom', inside: ['custom', 'custom.name'] },
+  { path: 'tools[type=custom].custom.description', is: 'tools.description' },
+  {
+    path: 'tools[type=custom].custom.format',
+    is: 'tools.grammar',
+    inside: ['type', 'grammar', 'grammar.definition', 'grammar.syntax'],
+    usual: [{ type: 'text' }],
+  },
+  { path: 'tools[].cache_control', is: 'tools.cache', inside: ['type', 'ttl'], beyond: true },
+  { path: 'functions[]', is: 'tools.function', inside: ['name'] },
+  { path: 'functions[].description', is: 'tools.description' },
+  { path: 'functions[].parameters', is: 'tools.schema', inside: ['*'] },
+  { path: 'web_search_options', is: 'tools.web_search' },
+  {
+    path: 'web_search_options.user_location',
+    elsewhere: drop('where the user is cannot be told to the tools'),
+    at: { 'openai-responses': carry, 'anthropic-messages': carry },
+    inside: [
+      'type',
+      'approximate',
+      'approximate.city',
+      'approximate.country',
+      'approximate.region',
+      'approximate.timezone',
+    ],
+  },
+  {
+    path: 'web_search_options.search_context_size',
+    elsewhere: drop('how much of the pages is read cannot be chosen'),
+    at: { 'openai-responses': carry },
+  },
+  {
+    path: 'tool_choice',
+    is: 'toolChoice',
+    inside: ['type', 'function', 'function.name', 'custom', 'custom.name'],
+  },
+  {
+    path: 'tool_choice.allowed_tools',
+    is: 'toolChoice.allowed',
+    inside: ['mode', 'tools', 'tools[]', 'tools[].*'],
+  },
+  { path: 'function_call', is: 'toolChoice', inside: ['name'] },
+  { path: 'parallel_tool_calls', is: 'parallelTools' },
+];
+
+const settings: readonly Field[] = [
+  { path: 'model', is: 'model' },
+  { path: 'temperature', is: 'sampling.temperature' },
+  { path: 'top_p', is: 'sampling.topP' },
+  { path: 'top_k', is: 'sampling.topK', beyond: true },
+  { path: 'seed', is: 'sampling.seed' },
+  { path: 'frequency_penalty', is: 'sampling.frequencyPenalty' },
+  { path: 'presence_penalty', is: 'sampling.presencePenalty' },
+  { path: 'logit_bias', is: 'sampling.logitBias', inside: ['*'] },
+  { path: 'logprobs', is: 'sampling.logprobs' },
+  { path: 'top_logprobs', is: 'sampling.topLogprobs' },
+  { path: 'stop', is: 'sampling.stop', inside: ['[]'] },
+  { path: 'n', is: 'sampling.choices' },
+  { path: 'max_completion_tokens', is: 'outputTokensMax' },
+  { path: 'max_tokens', is: 'outputTokensMax' },
+  { path: 'reasoning_effort', is: 'reasoning.effort' },
+  { path: 'reasoning.effort', is: 'reasoning.effort', beyond: true },
+  { path: 'reasoning.max_tokens', is: 'reasoning.budgetTokens', beyond: true },
+  { path: 'reasoning.enabled', is: 'reasoning.mode', beyond: true },
+  { path: 'response_format.type', is: 'format.json', usual: ['text'] },
+  { path: 'response_format.json_schema.schema', is: 'format.schema', inside: ['*'] },
+  { path: 'response_format.json_schema.name', is: 'format.name' },
+  { path: 'response_format.json_schema.description', is: 'format.description' },
+  { path: 'response_format.json_schema.strict', is: 'format.strict' },
+  { path: 'verbosity', is: 'output.verbosity' },
+  { path: 'modalities', is: 'output.modalities', inside: ['[]'] },
+  {
+    path: 'audio',
+    elsewhere: drop('there are no spoken replies', 'degrade'),
+    inside: ['voice', 'voice.id', 'format'],
+  },
+  {
+    path: 'prediction',
+    elsewhere: drop('a prediction only makes the reply faster'),
+    inside: ['type', 'content', 'content[type=text]', 'content[type=text].*'],
+  },
+  {
+    path: 'moderation',
+    elsewhere: drop('replies are not moderated on request', 'degrade'),
+    at: { 'openai-responses': carry },
+    inside: ['model', 'policy', 'policy.input', 'policy.input.mode', 'policy.output', 'policy.output.mode'],
+  },
+  { path: 'prompt_cache_key', is: 'cache.key' },
+  { path: 'prompt_cache_retention', is: 'cache.retention' },
+  {
+    path: 'prompt_cache_options',
+    elsewhere: drop('how prompts are cached cannot be chosen'),
+    at: { 'openai-responses': carry },
+    inside: ['mode', 'ttl'],
+  },
+  { path: 'store', is: 'state.store' },
+  { path: 'stream', is: 'delivery.stream' },
+  { path: 'stream_options.include_usage', is: 'delivery.includeUsage' },
+  {
+    path: 'stream_options.include_obfuscation',
+    elsewhere: moot('it hides lengths on the way from that server to its client'),
+  },
+  { path: 'service_tier', is: 'meta.tier' },
+  { path: 'user', is: 'meta.user' },
+  { path: 'safety_identifier', is: 'meta.safetyId' },
+  { path: 'metadata', is: 'meta.labels', inside: ['*'] },
+];
+
+/** Every field of a Chat Completions request. */
+export const fields: readonly Field[] = [...settings, ...tools, ...conversation];

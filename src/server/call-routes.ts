@@ -1,0 +1,94 @@
+import type { AskedByPath } from '../pipeline/exchange.ts';
+import type { Protocol } from '../protocols/protocol.ts';
+import type { Operation } from '../providers/provider.ts';
+import type { ProtocolId } from '../turn/part.ts';
+
+/** A route under which something is asked of a model. */
+export interface CallRoute {
+  readonly surface: Protocol;
+  readonly operation: Operation;
+  /** For logs and metrics. */
+  readonly template: string;
+  /** The one provider that may serve it, where the path names one. */
+  readonly only: string | undefined;
+  /** The query string with its `?`, or an empty one. */
+  readonly search: string;
+  /** What the path says of the call, on Gemini. */
+  readonly asked: AskedByPath | undefined;
+}
+
+/** What follows `/v1`. Embeddings have no protocol of their own: their errors are those of Chat. */
+const paths: readonly (readonly [string, ProtocolId, Operation])[] = [
+  ['/chat/completions', 'openai-chat', 'turn'],
+  ['/responses', 'openai-responses', 'turn'],
+  ['/messages', 'anthropic-messages', 'turn'],
+  ['/responses/input_tokens', 'openai-responses', 'count'],
+  ['/messages/count_tokens', 'anthropic-messages', 'count'],
+  ['/embeddings', 'openai-chat', 'embed'],
+];
+
+/** Matches `/v1/…`, `/v1beta/models/…` and both behind `/{provider}` of a URL; `undefined` for all other routes. */
+export function callRoutes(
+  protocols: ReadonlyMap<ProtocolId, Protocol>,
+): (url: string) => CallRoute | undefined {
+  const fixed = new Map(
+    paths.map(([path, id, operation]) => [`/v1${path}`, { surface: protocols.get(id)!, operation }]),
+  );
+  const gemini = protocols.get('google-gemini')!;
+  return (url) => {
+    const start = url.indexOf('/', url.indexOf('//') + 2);
+    const query = url.indexOf('?', start);
+    const path = url.slice(start, query < 0 ? undefined : query);
+    const search = query < 0 ? '' : url.slice(query);
+    let found = fixed.get(path);
+    if (found !== undefined) {
+      return { ...found, template: path, only: undefined, search, asked: undefined };
+    }
+    const end = path.indexOf('/', 1);
+    found = end < 0 ? undefined : fixed.get(path.slice(end));
+    if (found === undefined) return geminiRoute(gemini, path, search);
+    const template = `/{provider}${path.slice(end)}`;
+    return { ...found, template, only: path.slice(1, end), search, asked: undefined };
+  };
+}
+
+/**
+ * A model's name may hold slashes and colons, so that the method is what follows the last colon. Some clients leave
+ * `models/` out before a name that has a slash.
+ */
+const geminiPath = /^(?:\/([^/]+))?\/(v1beta|v1alpha|v1)\/(?:models\/)?((?!models\/).+):([A-Za-z]+)$/;
+
+const geminiMethods: ReadonlyMap<string, Operation> = new Map([
+  ['generateContent', 'turn'],
+  ['streamGenerateContent', 'turn'],
+  ['countTokens', 'count'],
+  ['embedContent', 'embed'],
+  ['batchEmbedContents', 'embed_batch'],
+]);
+
+function geminiRoute(surface: Protocol, path: string, search: string): CallRoute | undefined {
+  const match = geminiPath.exec(path);
+  if (match === null) return undefined;
+  const [, only, version, model, method] = match as unknown as [string, string?, ...string[]];
+  const operation = geminiMethods.get(method!);
+  if (operation === undefined) return undefined;
+  const stream = method === 'streamGenerateContent';
+  const asArray = stream && !/[?&](?:\$|%24)?alt=sse(?:&|$)/i.test(search);
+  return {
+    surface,
+    operation,
+    template: `${only === undefined ? '' : '/{provider}'}/${version}/models/{model}:${method}`,
+    only,
+    search,
+    asked: { model: decoded(model!), stream, asArray },
+  };
+}
+
+/** The name without its percent escapes; as it stands where they make no sense. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,109 @@
+import type { Context, Hono } from 'hono';
+import { failureReply, finishRecord } from '../pipeline/answer.ts';
+import type { PipelineDeps } from '../pipeline/exchange.ts';
+import type { CatalogEntry } from '../routing/catalog.ts';
+import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts';
+import { FailureError, invalidRequest } from '../turn/failure.ts';
+import type { JsonObject } from '../turn/json.ts';
+import type { ProtocolId } from '../turn/part.ts';
+import {
+  anthropicModel,
+  anthropicModels,
+  geminiModel,
+  geminiModels,
+  openAiModel,
+  openAiModels,
+} from './models.ts';
+import { requestId } from './request-id.ts';
+import { surfaceOf } from './surface.ts';
+
+/** Routes that tell of models, in the shape that the asking client knows. */
+export function modelRoutes(app: Hono, deps: PipelineDeps): void {
+  for (const prefix of ['', '/:provider']) {
+    for (const version of ['v1', 'v1beta', 'v1alpha']) {
+      const path = `${prefix}/${version}/models`;
+      const template = path.replace(':provider', '{provider}');
+      app.get(path, (c) => tell(deps, c, template, list));
+      app.get(`${path}/:id{.+}`, (c) => tell(deps, c, `${template}/{model}`, one));
+    }
+  }
+}
+
+interface Shape {
+  list(
+    entries: readonly CatalogEntry[],
+    scoped: boolean,
+    query: (name: string) => string | undefined,
+  ): JsonObject;
+  one(entry: CatalogEntry, scoped: boolean): JsonObject;
+}
+
+const openAi: Shape = { list: openAiModels, one: openAiModel };
+const shapes: Partial<Record<ProtocolId, Shape>> = {
+  'anthropic-messages': { list: anthropicModels, one: anthropicModel },
+  'google-gemini': { list: geminiModels, one: geminiModel },
+};
+
+type Answer = (deps: PipelineDeps, c: Context, shape: Shape, record: TurnRecord) => Promise<Response>;
+
+/** Answers and records, whatever the end. */
+async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answer): Promise<Response> {
+  const { headers } = c.req.raw;
+  const id = requestId(headers.get('x-request-id'));
+  const surface = surfaceOf(deps.protocols, c.req.path, headers);
+  const record = startRecord({
+    requestId: id,
+    surface: 'models',
+    method: c.req.method,
+    route,
+    startedMs: performance.now(),
+    client: clientName(headers.get('user-agent')),
+  });
+  try {
+    const response = await answer(deps, c, shapes[surface.id] ?? openAi, record);
+    response.headers.set('x-request-id', id);
+    record.status = response.status;
+    record.headersMs = performance.now();
+    finishRecord(deps, record, undefined);
+    return response;
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    finishRecord(deps, record, error.failure);
+    return failureReply(surface, error.failure, id);
+  }
+}
+
+const list: Answer = async (deps, c, shape) => {
+  const only = knownProvider(deps, c);
+  const { models, failed } = await deps.catalog.list(only);
+  // A provider that could not be asked is named, so that a short list does not look like the whole one.
+  const headers: Record<string, string> =
+    failed.length > 0 ? { 'dragoman-notes': `unreachable: ${failed.join(', ')}` } : {};
+  return c.json(
+    shape.list(models, only !== undefined, (name) => c.req.query(name)),
+    200,
+    headers,
+  );
+};
+
+const one: Answer = async (deps, c, shape, record) => {
+  const only = knownProvider(deps, c);
+  const wanted = c.req.param('id')!;
+  record.model = wanted;
+  const { models } = await deps.catalog.list(only);
+  const entry = models.find((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
+  if (!entry) notFound(`the model ${JSON.stringify(wanted)} does not exist here`, 'model_not_found');
+  return c.json(shape.one(entry, only !== undefined));
+};
+
+function knownProvider(deps: PipelineDeps, c: Context): string | undefined {
+  const only = c.req.param('provider');
+  if (only !== undefined && !deps.catalog.provider(only)) {
+    notFound(`there is no provider ${JSON.stringify(only)} here`, 'not_found');
+  }
+  return only;
+}
+
+function notFound(message: string, code: string): never {
+  throw new FailureError(invalidRequest(message, undefined, { status: 404, kind: 'not_found', code }));
+}

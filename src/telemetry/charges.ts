@@ -1,0 +1,27 @@
+import type { Usage } from '../turn/usage.ts';
+import { dispatchCost, turnCost } from './cost.ts';
+import type { TurnRecord } from './record.ts';
+
+/** A request goes to the upstream that the record names: from here on it may cost something. */
+export function openCharge(record: TurnRecord): void {
+  const { provider = '', upstreamModel: model = '', prices } = record;
+  record.charging = { provider, model, prices };
+}
+
+/** The upstream was not reached, or has refused: it charges nothing. */
+export function dropCharge(record: TurnRecord): void {
+  record.charging = undefined;
+}
+
+/**
+ * The answer has ended, `whole` or not, with this usage: its cost is added to the turn's. Does nothing when no charge
+ * is open.
+ */
+export function settleCharge(record: TurnRecord, usage: Usage | undefined, whole: boolean): void {
+  if (record.charging === undefined) return;
+  record.costs = [...record.costs, dispatchCost({ ...record.charging, usage, whole })];
+  record.charging = undefined;
+  const sum = turnCost(record.costs);
+  record.costUsd = sum?.usd;
+  record.costBasis = sum?.basis;
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client, Task } from './client.ts';
+import { refusedBy, toolResults, upstreams, type Stage, type UpstreamName } from './upstreams.ts';
+
+const clientMs = 60_000;
+const pipesMs = 1_000;
+
+/**
+ * Lets a client do its task through the gateway on a model of `upstream`; what went wrong, nothing when all is well.
+ * Judged by what was done, not by what is claimed: the tool left a file with a random text behind, its result
+ * reached the upstream in the upstream's own protocol, and the model's last words about it reached the client.
+ */
+export async function attempt(
+  client: Client,
+  upstream: UpstreamName,
+  stage: Stage,
+): Promise<string | undefined> {
+  const program = client.program.at(-1)!;
+  if (!existsSync(program)) return `${program} is not installed: npm ci --prefix test/clients`;
+  const secret = `sunrise-${crypto.randomUUID()}`;
+  const root = mkdtempSync(join(tmpdir(), 'dragoman-client-'));
+  const task: Task = {
+    folder: join(root, 'work'),
+    home: join(root, 'home'),
+    gateway: stage.gateway.url,
+    provider: upstream,
+    model: client.model ?? 'tools',
+    secret,
+  };
+  const result = client.result?.(task) ?? secret;
+  for (const folder of [task.folder, join(task.home, 'codex'), join(task.home, 'tmp')]) {
+    mkdirSync(folder, { recursive: true });
+  }
+  writeFileSync(join(task.folder, 'hello.txt'), `${secret}\n`);
+  client.prepare?.(task);
+  stage.forget();
+  try {
+    const ended = await run(client, task);
+    const faults = [
+      ...(ended.status === 0 ? [] : [`the client ended with ${ended.status}`]),
+      ...arrivalFaults(client, upstream, stage, result),
+      ...(read(join(task.folder, 'seen.txt')).includes(secret)
+        ? []
+        : ['the tool left no file with the text behind']),
+      ...(ended.out
+        .split('The tool answered:')
+        .slice(1)
+        .some((text) => text.includes(result))
+        ? []
+        : ['the model’s last words did not reach the client']),
+    ];
+    if (faults.length === 0) return undefined;
+    return [...faults, `stdout: ${ended.out.slice(-2_000)}`, `stderr: ${ended.err.slice(-2_000)}`].join('\n');
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+function arrivalFaults(client: Client, upstream: UpstreamName, stage: Stage, text: string): string[] {
+  const strays = stage.arrivals.filter(({ path }) => !upstreams[upstream].path.test(path));
+  const answered = stage.arrivals.some((arrival) =>
+    toolResults(upstream, arrival).some((result) => result.includes(text)),
+  );
+  const translated = client.protocol !== upstreams[upstream].protocol;
+  return [
+    ...stage.arrivals.flatMap((arrival) => (translated ? refusedBy(upstream, arrival) : [])),
+    ...strays.map(({ path }) => `the upstream was asked at ${path}`),
+    ...(answered ? [] : [`none of ${stage.arrivals.length} requests brought the upstream the tool’s result`]),
+  ];
+}
+
+const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+
+/** Whatever a client would ask of other hosts goes to a port where nobody listens. */
+const offline = {
+  HTTP_PROXY: 'http://127.0.0.1:9',
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  NO_PROXY: '127.0.0.1,localhost',
+};
+
+/** Runs the client in a process group of its own, of which nothing is left when it has ended or its time is up. */
+function run(client: Client, task: Task): Promise<{ status: number | string; out: string; err: string }> {
+  const { args, env } = client.command(task);
+  const [program, ...first] = client.program;
+  const child = spawn(program!, [...first, ...args], {
+    cwd: task.folder,
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: task.home,
+      TMPDIR: join(task.home, 'tmp'),
+      ...offline,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const killGroup = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // The whole group has ended by itself.
+    }
+    // Whoever left the group may still hold the pipes; what was in them has been read by then.
+    setTimeout(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    }, pipesMs);
+  };
+  const late = setTimeout(killGroup, clientMs);
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  return new Promise((done) => {
+    let status: number | string = 'no status';
+    child.on('error', (error) => done({ status: error.message, out, err }));
+    child.on('exit', (code, signal) => {
+      status = code ?? signal ?? status;
+      killGroup();
+    });
+    child.on('close', () => {
+      clearTimeout(late);
+      done({ status, out, err });
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import { modules, shellPrompt, type Client } from './client.ts';
+
+export const claudeCode: Client = {
+  name: 'Claude Code',
+  protocol: 'anthropic-messages',
+  program: [join(modules, '@anthropic-ai/claude-code-linux-x64/claude')],
+  command: ({ gateway, provider, model }) => ({
+    args: [
+      '-p',
+      shellPrompt('Bash'),
+      '--output-format',
+      'json',
+      '--max-turns',
+      '4',
+      '--model',
+      `${provider}/${model}`,
+      '--tools',
+      'Bash,Read',
+      '--allowedTools',
+      'Bash',
+      'Read',
+    ],
+    env: {
+      ANTHROPIC_BASE_URL: gateway,
+      ANTHROPIC_AUTH_TOKEN: 'unused',
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+      CLAUDE_CODE_MAX_RETRIES: '1',
+    },
+  }),
+};

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { ProtocolId } from '../../src/turn/part.ts';
+
+/** What a client is asked to do: bring the text of a file into another, with a tool of its own. */
+export interface Task {
+  readonly folder: string;
+  /** The client's `HOME`, empty at its start. */
+  readonly home: string;
+  /** The gateway's address, no slash at the end. */
+  readonly gateway: string;
+  /** The provider that the gateway is to ask, and its model. */
+  readonly provider: string;
+  readonly model: string;
+  /** The random text in `hello.txt`, which is to end up in `seen.txt`. */
+  readonly secret: string;
+}
+
+/** A real client, as a user runs it without a terminal. */
+export interface Client {
+  readonly name: string;
+  /** What it speaks to the gateway. */
+  readonly protocol: ProtocolId;
+  /** The program to start, first argument first; a path that is missing is reported. */
+  readonly program: readonly string[];
+  /** The model to ask for, where it is not the plain one that calls tools. */
+  readonly model?: string;
+  prepare?(task: Task): void;
+  /** What the tool's result must hold; the file's text unless the tool does not print it. */
+  result?(task: Task): string;
+  /** Its arguments, and what it wants in its environment beside `PATH`, `HOME` and `TMPDIR`. */
+  command(task: Task): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
+}
+
+/** Where `npm ci --prefix test/clients` puts the clients. */
+export const modules = join(import.meta.dir, 'node_modules');
+
+/** Reads the file and leaves a copy behind: an effect that no reply can pretend. */
+export const shellCommand = 'cat hello.txt && cp hello.txt seen.txt';
+
+/** The demo model calls the tool that is named and takes what stands between backticks for its arguments. */
+export const shellPrompt = (tool: string, ...more: string[]): string =>
+  `Use the ${tool} tool with ${[shellCommand, ...more].map((word) => `\`${word}\``).join(' and ')}, then tell me what it says.`;

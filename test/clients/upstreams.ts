@@ -1,0 +1,141 @@
+import { unknownMembers } from '../conformance/request-members.ts';
+import { requestSchemaFaults } from '../conformance/schema.ts';
+import { startGateway, type Gateway } from '../support/gateway.ts';
+
+/** Protocols that an upstream is asked in, by the name of its provider in the gateway under test. */
+export const upstreams = {
+  responses: { protocol: 'openai-responses', path: /\/v1\/responses$/, results: responsesResults },
+  chat: { protocol: 'openai-chat', path: /\/v1\/chat\/completions$/, results: chatResults },
+  messages: { protocol: 'anthropic-messages', path: /\/v1\/messages$/, results: messagesResults },
+  gemini: {
+    protocol: 'google-gemini',
+    path: /\/v1beta\/models\/[^/]+:streamGenerateContent$/,
+    results: geminiResults,
+  },
+} as const;
+
+export type UpstreamName = keyof typeof upstreams;
+
+/** A request as it reached an upstream. */
+export interface Arrival {
+  readonly path: string;
+  readonly body: string;
+}
+
+/**
+ * The gateway under test, and behind it a second one whose demo model answers in every protocol:
+ * client ─▶ gateway ─▶ recording relay ─▶ gateway with demo/tools.
+ */
+export interface Stage {
+  readonly gateway: Gateway;
+  /** What arrived behind the gateway under test since `forget`. */
+  readonly arrivals: readonly Arrival[];
+  forget(): void;
+  stop(): Promise<void>;
+}
+
+/** Model names that the upstreams have; clients treat those they know from their catalogs otherwise. */
+const models = ['tools', 'gpt-5.5'];
+
+export async function startStage(): Promise<Stage> {
+  const far = await startGateway({
+    providers: [{ name: 'demo', type: 'demo', pace_ms: 0 }],
+    extra: { models: Object.fromEntries(models.map((name) => [name, ['demo/tools']])) },
+  });
+  const arrivals: Arrival[] = [];
+  const relay = startRelay(far.url, arrivals);
+  const openAi = (name: string, protocol: string) => ({
+    name,
+    type: 'openai',
+    base_url: `${relay.url}/v1`,
+    protocols: [protocol],
+  });
+  const gateway = await startGateway({
+    providers: [
+      openAi('responses', 'openai-responses'),
+      openAi('chat', 'openai-chat'),
+      { name: 'messages', type: 'anthropic', base_url: relay.url },
+      { name: 'gemini', type: 'google', base_url: relay.url },
+    ].map((provider) => ({ ...provider, api_key: 'unused', models })),
+  });
+  return {
+    gateway,
+    arrivals,
+    forget: () => void arrivals.splice(0),
+    async stop() {
+      await gateway.stop();
+      relay.stop();
+      await far.stop();
+    },
+  };
+}
+
+/** Passes everything on and keeps the bodies. */
+function startRelay(upstream: string, arrivals: Arrival[]): { url: string; stop(): void } {
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    idleTimeout: 0,
+    async fetch(request) {
+      const body = await request.text();
+      const { pathname, search } = new URL(request.url);
+      arrivals.push({ path: pathname, body });
+      return fetch(upstream + pathname + search, {
+        method: request.method,
+        headers: request.headers,
+        body: body || undefined,
+      });
+    },
+  });
+  return { url: `http://127.0.0.1:${server.port}`, stop: () => void server.stop(true) };
+}
+
+type Json = Record<string, unknown>;
+
+/** The text of every tool result in a request to one kind of upstream. */
+export function toolResults(upstream: UpstreamName, { body }: Arrival): string[] {
+  try {
+    return upstreams[upstream]
+      .results(JSON.parse(body) as Json)
+      .map((result) => JSON.stringify(result) ?? '');
+  } catch {
+    return [];
+  }
+}
+
+/** What the vendor's published description of its API finds wrong with a request; nothing where it is not at hand. */
+export function refusedBy(upstream: UpstreamName, { body }: Arrival): string[] {
+  const { protocol } = upstreams[upstream];
+  const json = JSON.parse(body) as Json;
+  // Gemini's description is closed by itself.
+  const unknown = protocol === 'google-gemini' ? [] : unknownMembers(protocol, json);
+  return [...requestSchemaFaults(protocol, json), ...unknown];
+}
+
+const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : []);
+
+function responsesResults(body: Json): unknown[] {
+  return list(body['input'])
+    .filter(({ type }) => type === 'function_call_output' || type === 'custom_tool_call_output')
+    .map((item) => item['output']);
+}
+
+function chatResults(body: Json): unknown[] {
+  return list(body['messages'])
+    .filter(({ role }) => role === 'tool')
+    .map((message) => message['content']);
+}
+
+function messagesResults(body: Json): unknown[] {
+  return list(body['messages'])
+    .flatMap((message) => list(message['content']))
+    .filter(({ type }) => type === 'tool_result')
+    .map((block) => block['content']);
+}
+
+function geminiResults(body: Json): unknown[] {
+  return list(body['contents'])
+    .flatMap((content) => list(content['parts']))
+    .filter((part) => part['functionResponse'] !== undefined)
+    .map((part) => part['functionResponse']);
+}
