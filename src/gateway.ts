@@ -1,3 +1,5 @@
+import { anonymousAccount, configuredAccount, type Account } from './accounts/account.ts';
+import { secretsOf } from './config/secrets.ts';
 import { isLoopback, type Config, type ProviderSchemas } from './config/schema.ts';
 import { idleWatch } from './pipeline/idle-watch.ts';
 import { tokenEstimator } from './pipeline/token-estimator.ts';
@@ -10,32 +12,32 @@ import { anthropic } from './providers/anthropic/index.ts';
 import { demo } from './providers/demo/index.ts';
 import { google } from './providers/google/index.ts';
 import { openai } from './providers/openai/index.ts';
-import type { Provider, ProviderDeps, ProviderKind } from './providers/provider.ts';
+import type { AnyProviderKind, Provider, ProviderDeps } from './providers/provider.ts';
+import { createAffinity } from './routing/affinity.ts';
 import { createCatalog, type CatalogEntry } from './routing/catalog.ts';
+import { createChooser } from './routing/choice.ts';
 import { openFacts } from './routing/facts.ts';
 import type { RefreshOutcome } from './routing/facts-refresh.ts';
+import type { ConfigFile } from './server/admin-route.ts';
 import { createHandler } from './server/app.ts';
+import { memoryState, type State } from './server/state.ts';
 import { recordTo, type Recorder } from './telemetry/record.ts';
 import { createTokenizer } from './tokens/tokenizer.ts';
 import type { ProtocolId } from './turn/part.ts';
 
 /** The kinds of upstream, by the word that stands in `type`. */
-const kinds: readonly ProviderKind<never>[] = [
-  openai,
-  anthropic,
-  google,
-  demo,
-] as unknown as readonly ProviderKind<never>[];
+const ownKinds: readonly AnyProviderKind[] = [openai, anthropic, google, demo];
 
 /** The wire protocols that are served and spoken. */
 const protocols: ReadonlyMap<ProtocolId, Protocol> = new Map(
   [openaiChat, openaiResponses, anthropicMessages, googleGemini].map((protocol) => [protocol.id, protocol]),
 );
 
-/** The configuration schema of each provider kind, for loading a `dragoman.yaml`. */
-export const providerSchemas: ProviderSchemas = Object.fromEntries(
-  kinds.map((kind) => [kind.type, kind.configSchema]),
-);
+/** The configuration schema of each provider kind, and of `more` that a program brings, for loading a `dragoman.yaml`. */
+export const schemasWith = (more: readonly AnyProviderKind[]): ProviderSchemas =>
+  Object.fromEntries([...ownKinds, ...more].map((kind) => [kind.type, kind.configSchema]));
+
+export const providerSchemas: ProviderSchemas = schemasWith([]);
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -44,6 +46,15 @@ export interface GatewayOptions {
   readonly recorder: Recorder;
   /** The text of `/metrics`. */
   readonly metrics: () => string;
+  /**
+   * What is kept beyond one request: accounts and their health, keys, usage. The caller opens and closes it; without
+   * it there is nothing but the configuration.
+   */
+  readonly state?: State;
+  /** The file that the configuration came from, for `/admin` to change it. */
+  readonly configFile?: ConfigFile;
+  /** Further kinds of upstream, beside the house's own. The configuration must have been read by {@link schemasWith}. */
+  readonly kinds?: readonly AnyProviderKind[];
   /** Replaces the network, for tests and embedding programs. */
   readonly fetch?: typeof fetch;
   /** The directory of the gateway's state: a model catalog that was fetched is kept there. */
@@ -58,14 +69,34 @@ export interface Gateway {
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Starts to listen; port 0 takes any free one. */
   listen(at: { host: string; port: number }): { url: string };
+  /**
+   * Takes up another configuration for the requests that come from now on; open ones go on as they began. Returns the
+   * settings that need a new start.
+   */
+  reload(config: Config): readonly string[];
   /** All models, and the names of the providers that could not be asked. */
   models(): Promise<{ models: CatalogEntry[]; failed: string[] }>;
+  /** A configured provider, for logging in to it. */
+  provider(name: string): Provider | undefined;
   /** Takes no new requests, lets open ones finish for `drainMs`, then cuts them. */
   stop(options: { drainMs: number }): Promise<void>;
 }
 
+/** A gateway that others reach must not be open to all of them. */
+export class KeyNeeded extends Error {
+  override readonly name = 'KeyNeeded';
+
+  constructor() {
+    super(
+      'a gateway without keys may only listen on loopback, because anyone who reaches it could spend your accounts; make a key with `dragoman keys create NAME`',
+    );
+  }
+}
+
 /** How long the tokenizer's 100 MB are kept after a count. */
 const tokenizerIdleMs = 5 * 60_000;
+/** Shorter texts would be found in ordinary words. */
+const secretCharsMin = 6;
 /** How long a connection may be silent while a request arrives, in seconds. */
 const requestIdleSeconds = 60;
 
@@ -77,37 +108,90 @@ const requestIdleSeconds = 60;
  * const { url } = gateway.listen({ host: '127.0.0.1', port: 0 });
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { config } = options;
+  const { state = memoryState() } = options;
+  const kinds = [...ownKinds, ...(options.kinds ?? [])];
   const deps: ProviderDeps = {
     fetch: options.fetch ?? fetch,
     userAgent: `dragoman/${options.version}`,
   };
-  const providers = config.providers.map((entry) => createProvider(entry, deps));
-  const facts = openFacts({
-    ...config,
-    home: options.home,
-    fetch: deps.fetch,
-    nowMs: Date.now,
-    report: options.catalogAsked,
-  });
-  const catalog = createCatalog(providers, config.models, Date.now, facts.of);
-  const watch = idleWatch(config.server.idle_ms);
+  const affinity = createAffinity(Date.now);
+  const watch = idleWatch(options.config.server.idle_ms);
   const tokens = tokenEstimator(createTokenizer(tokenizerIdleMs), Date.now);
+  let now = wire(options.config);
   let ready = true;
   let server: ReturnType<typeof Bun.serve> | undefined;
 
+  /** Everything that follows from the configuration. */
+  function wire(config: Config) {
+    const providers = config.providers.map((entry) => createProvider(kinds, entry, deps));
+    const before = new Map(state.accounts.list().map(({ id, secret }) => [id, secret.token]));
+    const accounts = providers.flatMap(accountsOf);
+    state.accounts.configure(accounts);
+    // A key that was replaced has not failed yet.
+    for (const { id, secret } of accounts)
+      if (before.has(id) && before.get(id) !== secret.token) state.health.clear(id);
+    const facts = openFacts({
+      ...config,
+      home: options.home,
+      fetch: deps.fetch,
+      nowMs: Date.now,
+      report: options.catalogAsked,
+    });
+    const ask: Parameters<typeof createCatalog>[3] = async (provider, signal) => {
+      const [account] = state.accounts.of(provider.name);
+      if (account === undefined) throw new Error('there is no account to ask with');
+      return provider.discover(signal, await state.accounts.fresh(account, provider.renew));
+    };
+    return {
+      config,
+      secrets: secretsOf(config).filter((text) => text.length >= secretCharsMin),
+      facts,
+      catalog: createCatalog(providers, config.models, Date.now, ask, facts.of),
+      chooser: createChooser({
+        accountsOf: ({ name }) => state.accounts.of(name),
+        health: state.health,
+        affinity,
+        strategy: config.routing.strategy,
+      }),
+    };
+  }
+
   const handler = createHandler({
-    catalog,
+    get config() {
+      return now.config;
+    },
+    get catalog() {
+      return now.catalog;
+    },
+    get chooser() {
+      return now.chooser;
+    },
+    get secrets() {
+      return now.secrets;
+    },
+    get strict() {
+      return now.config.fidelity === 'strict';
+    },
+    get firstByteMs() {
+      return now.config.server.first_byte_ms;
+    },
+    get bodyBytesMax() {
+      return now.config.server.body_bytes_max;
+    },
+    get hosts() {
+      return now.config.server.hosts;
+    },
+    state,
+    configFile: options.configFile,
+    accounts: state.accounts,
+    gatekeeper: state.gatekeeper,
     protocols,
-    recorder: recordTo(options.recorder, tokens),
+    recorder: recordTo(options.recorder, tokens, state.recorder),
     watch,
     tokens,
-    firstByteMs: config.server.first_byte_ms,
     nowMs: Date.now,
-    strict: config.fidelity === 'strict',
     version: options.version,
-    bodyBytesMax: config.server.body_bytes_max,
-    onLoopback: isLoopback(config.server.host),
+    onLoopback: isLoopback(options.config.server.host),
     metrics: options.metrics,
     ready: () => ready,
   });
@@ -115,23 +199,34 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     fetch: (request) => handler(request),
     listen({ host, port }) {
+      if (!isLoopback(host) && !state.keys?.required) throw new KeyNeeded();
       server = Bun.serve({
         hostname: host,
         port,
         idleTimeout: requestIdleSeconds,
         // The handler answers 413 in the caller's protocol; this bound only keeps it from being bypassed.
-        maxRequestBodySize: config.server.body_bytes_max + 1024 * 1024,
+        maxRequestBodySize: now.config.server.body_bytes_max + 1024 * 1024,
         fetch: handler,
         // Bun's own page for an error shows source and paths.
         development: false,
+        // Without that page Bun 1.4 lets several processes share a port, each with its own configuration.
+        reusePort: false,
       });
-      facts.start();
+      now.facts.start();
       return { url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
     },
-    models: () => catalog.list(),
+    reload(config) {
+      const before = now;
+      now = wire(config);
+      before.facts.stop();
+      if (server) now.facts.start();
+      return fixedSettings(before.config, config);
+    },
+    models: () => now.catalog.list(),
+    provider: (name) => now.catalog.provider(name),
     async stop({ drainMs }) {
       ready = false;
-      facts.stop();
+      now.facts.stop();
       if (server) {
         const drained = server.stop();
         const timer = Bun.sleep(drainMs).then(() => server?.stop(true));
@@ -143,7 +238,30 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function createProvider(entry: Config['providers'][number], deps: ProviderDeps): Provider {
+/** Settings that differ and are read once, at the start. */
+function fixedSettings(before: Config, after: Config): string[] {
+  const changed: string[] = [];
+  for (const name of ['host', 'port', 'idle_ms', 'drain_ms'] as const) {
+    if (before.server[name] !== after.server[name]) changed.push(`server.${name}`);
+  }
+  if (before.server.body_bytes_max < after.server.body_bytes_max) changed.push('server.body_bytes_max');
+  if (before.store !== after.store) changed.push('store');
+  if (before.log.format !== after.log.format) changed.push('log.format');
+  if (before.log.level !== after.log.level) changed.push('log.level');
+  return changed;
+}
+
+/** The accounts that a provider's configuration states, or the one that stands for none. */
+const accountsOf = ({ name, accounts, anonymous }: Provider): Account[] =>
+  accounts.length === 0 && anonymous
+    ? [anonymousAccount(name)]
+    : accounts.map((account) => configuredAccount(name, account));
+
+function createProvider(
+  kinds: readonly AnyProviderKind[],
+  entry: Config['providers'][number],
+  deps: ProviderDeps,
+): Provider {
   const kind = kinds.find(({ type }) => type === entry.type);
   if (!kind) throw new Error(`there is no provider type ${entry.type}`);
   return kind.create(entry as never, deps);

@@ -1,3 +1,5 @@
+import { openBrowser } from './browser.ts';
+import { processInput, type Input } from './input.ts';
 import type { Gateway, GatewayOptions } from '../gateway.ts';
 import type { ProviderSchemas } from '../config/schema.ts';
 
@@ -16,6 +18,9 @@ export interface Host {
   readonly cwd: string;
   readonly stdout: Output;
   readonly stderr: Output;
+  readonly stdin: Input;
+  /** Opens an address in the person's browser, if there is one to be seen; returns whether. */
+  openBrowser(url: string): Promise<boolean>;
   /** Calls `handler` on each SIGINT or SIGTERM; returns what takes it back. */
   onSignal(handler: () => void): () => void;
   /** Loaded on demand: the commands that need no gateway start without it. */
@@ -25,11 +30,16 @@ export interface Host {
 /** The host of the real program. */
 export function processHost(): Host {
   const { env } = process;
+  const stderr = output(process.stderr, env);
   return {
     env,
     cwd: process.cwd(),
     stdout: output(process.stdout, env),
-    stderr: output(process.stderr, env),
+    stderr,
+    get stdin() {
+      return processInput(process.stdin, stderr);
+    },
+    openBrowser: (url) => openBrowser(url, env),
     onSignal(handler) {
       process.on('SIGINT', handler);
       process.on('SIGTERM', handler);

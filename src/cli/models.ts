@@ -1,7 +1,8 @@
 import { publicName } from '../routing/catalog.ts';
 import { escapeControls } from '../telemetry/escape.ts';
 import type { Host } from './host.ts';
-import { loadOrComplain } from './load.ts';
+import { loadOrComplain, withLogins } from './load.ts';
+import { openHostState } from './state.ts';
 import { version } from './version.ts';
 
 /** `dragoman models`: what the configured providers offer, without starting to listen. */
@@ -10,7 +11,9 @@ export async function models(flags: { config?: string; json?: boolean }, host: H
   const loaded = await loadOrComplain(host, providerSchemas, { config: flags.config });
   if (loaded === undefined) return 1;
   const recorder = { record() {}, streamsOpen() {} };
-  const gateway = createGateway({ config: loaded.config, version, recorder, metrics: () => '' });
+  const state = await openHostState(loaded.config, host);
+  const config = withLogins(loaded, state.accounts, host, providerSchemas, { config: flags.config });
+  const gateway = createGateway({ config, version, recorder, metrics: () => '', state });
   try {
     const { models: found, failed } = await gateway.models();
     const lines = flags.json
@@ -21,5 +24,6 @@ export async function models(flags: { config?: string; json?: boolean }, host: H
     return failed.length > 0 ? 1 : 0;
   } finally {
     await gateway.stop({ drainMs: 0 });
+    await state.close();
   }
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Host } from './host.ts';
+import type { CreateFlags } from './keys.ts';
 import { version } from './version.ts';
 
 /** What the shell gets: everything went well, something failed, or the program was called wrongly. */
@@ -81,10 +82,102 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .addHelpText('after', example('dragoman config check my.yaml'))
     .action(async (file, flags) => done(await (await import('./config.ts')).configCheck(file, flags, host)));
   config
+    .command('get')
+    .description('Print a value that is in force')
+    .argument('<path>', 'such as server.port or providers.claude.base_url')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman config get server.port'))
+    .action(async (path, flags) => done(await (await import('./config.ts')).configGet(path, flags, host)));
+  config
+    .command('set')
+    .description('Change a value in the file and keep its comments; without a value, take it out')
+    .argument('<path>', 'such as server.port or providers.claude.base_url')
+    .argument('[value]', 'as YAML')
+    .option('-c, --config <file>', 'configuration file')
+    .addHelpText('after', example('dragoman config set server.port 4300'))
+    .action(async (path, value, flags) =>
+      done(await (await import('./config.ts')).configSet(path, value, flags, host)),
+    );
+  config
     .command('schema')
     .description('Print the JSON Schema of dragoman.yaml')
     .addHelpText('after', example('dragoman config schema > dragoman.schema.json'))
     .action(async () => done(await (await import('./config.ts')).configSchemaText(host)));
+
+  program
+    .command('login')
+    .description('Log in to a provider, and keep that as an account')
+    .argument('<provider>', 'the provider’s name')
+    .option('--name <name>', 'what to call the account', word)
+    .addOption(new Option('--device', 'confirm a code on another device').conflicts(otherWays('device')))
+    .addOption(
+      new Option('--no-browser', 'the browser is elsewhere; paste what it shows').conflicts(
+        otherWays('browser'),
+      ),
+    )
+    .addOption(
+      new Option('--import <file>', 'take over the login of another program').conflicts(otherWays('import')),
+    )
+    .addOption(
+      new Option('--token-stdin', 'read an API key or a token from standard input').conflicts(
+        otherWays('tokenStdin'),
+      ),
+    )
+    .option('--no-check', 'store a token without trying it')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman login openai --token-stdin < key.txt'))
+    .action(async (provider, flags) => done(await (await import('./login.ts')).login(provider, flags, host)));
+
+  keysCommands(program, host, done);
+
+  program
+    .command('accounts')
+    .description('List the accounts, and how they are')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman accounts --json'))
+    .action(async (flags) => done(await (await import('./accounts.ts')).listAccounts(flags, host)));
+  program
+    .command('logout')
+    .description('Forget the login of an account')
+    .argument('<provider>', 'the provider’s name')
+    .argument('[name]', 'the account’s name, where there are several')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman logout claude me@example.com'))
+    .action(async (provider, name, flags) =>
+      done(await (await import('./accounts.ts')).logout(provider, name, flags, host)),
+    );
+  program
+    .command('usage')
+    .description('Show what was used, and what it cost')
+    .addOption(
+      new Option('--by <what>', 'sum up by')
+        .choices(['key', 'provider', 'account', 'model', 'day'])
+        .default('day'),
+    )
+    .option('--days <number>', 'how many days back, today included', wholeNumber, 30)
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman usage --by model --days 7'))
+    .action(async (flags) => done(await (await import('./usage.ts')).usage(flags, host)));
+  program
+    .command('export')
+    .description('Write accounts, keys and usage to a backup; secrets stay sealed')
+    .option('-c, --config <file>', 'configuration file')
+    .addHelpText('after', example('dragoman export > backup.jsonl'))
+    .action(async (flags) => done(await (await import('./backup.ts')).exportState(flags, host)));
+  program
+    .command('import')
+    .description('Read a backup into an empty store, or beside what is there')
+    .argument('<file>', 'the backup')
+    .option('--merge', 'keep what is there; the backup must be sealed with the same key')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman import backup.jsonl'))
+    .action(async (name, flags) => done(await (await import('./backup.ts')).importState(name, flags, host)));
 
   program
     .command('version')
@@ -96,6 +189,49 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
   return program;
 }
 
+function keysCommands(program: Command, host: Host, done: (status: number) => void): void {
+  const keys = program
+    .command('keys')
+    .description('Work with the keys that callers of the gateway show')
+    .helpCommand(false)
+    .addHelpText('after', example('dragoman keys create laptop'));
+  keys
+    .command('create')
+    .description('Make a key and print it, this once')
+    .argument('<name>', 'what to call it')
+    .option('--admin', 'a key for /admin instead of one for clients')
+    .option('--expires <duration>', 'such as 12h or 30d', duration)
+    .option('--models <names...>', 'models that it may use; a * at the end stands for any rest')
+    .option('--providers <names...>', 'providers that may serve it')
+    .option('--rpm <number>', 'requests a minute', wholeNumber)
+    .option('--tpm <number>', 'tokens a minute', wholeNumber)
+    .option('--concurrent <number>', 'requests at the same time', wholeNumber)
+    .option('--budget <amount/window...>', 'such as 5usd/day or 1000000tokens/month', budgets)
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman keys create laptop --budget 5usd/day --rpm 60'))
+    .action(async (name, flags) => done(await (await import('./keys.ts')).createKey(name, flags, host)));
+  keys
+    .command('list')
+    .description('List the keys')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman keys list'))
+    .action(async (flags) => done(await (await import('./keys.ts')).listKeys(flags, host)));
+  keys
+    .command('revoke')
+    .description('Take a key back')
+    .argument('<name>', 'its name, the beginning that `keys list` shows, or its id')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman keys revoke laptop'))
+    .action(async (name, flags) => done(await (await import('./keys.ts')).revokeKey(name, flags, host)));
+}
+
+/** The flags that a way to log in excludes. */
+const otherWays = (own: string): string[] =>
+  ['device', 'browser', 'import', 'tokenStdin'].filter((way) => way !== own);
+
 const example = (line: string): string => `\nExample:\n  $ ${line}\n`;
 
 function port(text: string): number {
@@ -103,6 +239,35 @@ function port(text: string): number {
   if (!/^\d{1,5}$/.test(text) || value > 65_535)
     throw new InvalidArgumentError('It must be a number from 0 to 65535.');
   return value;
+}
+
+function word(text: string): string {
+  if (!/^\S{1,64}$/.test(text)) throw new InvalidArgumentError('It must be one word of up to 64 characters.');
+  return text;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return Number(text);
+}
+
+const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** In milliseconds. */
+function duration(text: string): number {
+  const [, number, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? [];
+  if (number === undefined)
+    throw new InvalidArgumentError('It must be a number with m, h or d, such as 30d.');
+  return Number(number) * unitsMs[unit!]!;
+}
+
+type Budget = NonNullable<CreateFlags['budget']>[number];
+
+function budgets(text: string, before: Budget[] = []): Budget[] {
+  const [, amount, unit, per] = /^(\d+(?:\.\d+)?)(usd|tokens)\/(day|week|month)$/.exec(text) ?? [];
+  if (amount === undefined)
+    throw new InvalidArgumentError('It must be such as 5usd/day or 1000000tokens/month.');
+  return [...before, { per: per as Budget['per'], [unit!]: Number(amount) }];
 }
 
 function withSubcommands(command: Command): Command[] {

@@ -10,6 +10,8 @@ export interface LoadOptions {
   readonly kinds: ProviderSchemas;
   readonly env: Environment;
   readonly flags?: Flags;
+  /** Providers that somebody has logged in to: without any file, each whose name is that of its type starts. */
+  readonly loggedIn?: readonly string[];
   /** What relative paths are relative to; the working directory unless given. */
   readonly cwd?: string;
 }
@@ -48,13 +50,14 @@ export function loadConfig(options: LoadOptions): Loaded {
 
 /** Checks the text of a configuration file, or without one what the environment offers. Reads no file. */
 export function checkConfig(file: { name: string; text: string } | undefined, options: LoadOptions): Loaded {
-  const { env, flags = {}, kinds } = options;
+  const { env, flags = {}, kinds, loggedIn = [] } = options;
   const origins = new Map<string, string>();
   const document = file && readDocument(file.text, env);
   if (document !== undefined && document.problems.length > 0) {
     return { ok: false, file: file?.name, problems: place(document.problems, document, file?.name, origins) };
   }
-  const raw = document === undefined ? fromEnvironment(env, origins) : structuredClone(document.value);
+  const raw =
+    document === undefined ? fromEnvironment(env, origins, loggedIn, kinds) : structuredClone(document.value);
   dropEmptySections(raw);
   override(raw, env, flags, origins);
   if ('demo' in kinds) addDemo(raw);
@@ -93,8 +96,13 @@ function read(path: string): Found | undefined {
   }
 }
 
-/** The providers whose keys are in the environment, for a start without any file. */
-function fromEnvironment(env: Environment, origins: Map<string, string>): Record<string, unknown> {
+/** The providers whose keys are in the environment or that have a login, for a start without any file. */
+function fromEnvironment(
+  env: Environment,
+  origins: Map<string, string>,
+  loggedIn: readonly string[],
+  kinds: ProviderSchemas,
+): Record<string, unknown> {
   const providers: Record<string, string>[] = [];
   for (const { name, key, url, standard } of vendors) {
     if (!env[key]) continue;
@@ -103,7 +111,23 @@ function fromEnvironment(env: Environment, origins: Map<string, string>): Record
     origins.set(`${at}.base_url`, url);
     providers.push({ name, type: name, api_key: env[key], base_url: env[url] || standard });
   }
+  for (const name of new Set(loggedIn)) {
+    if (providers.some((entry) => entry.name === name)) continue;
+    const entry = startable(name, env, kinds);
+    if (entry !== undefined) providers.push(entry);
+  }
   return { providers };
+}
+
+/** An entry that says no more than the type, where its type is content with that. */
+function startable(
+  name: string,
+  env: Environment,
+  kinds: ProviderSchemas,
+): Record<string, string> | undefined {
+  const url = env[vendors.find((vendor) => vendor.name === name)?.url ?? ''];
+  const entry = { name, type: name, ...(url ? { base_url: url } : {}) };
+  return Object.hasOwn(kinds, name) && kinds[name]!.safeParse(entry).success ? entry : undefined;
 }
 
 /** Vendors whose variables start a provider, and the address unless another variable says so. */

@@ -8,17 +8,26 @@ export interface ProviderConfig {
   readonly [member: string]: unknown;
 }
 
+/** One target of an alias, and what it sets in every request. */
+export interface AliasConfig {
+  /** `provider/model` */
+  readonly target: string;
+  readonly effort?: string;
+  readonly outputTokensMax?: number;
+}
+
 /** A valid dragoman.yaml with its defaults filled in. Printed or serialised, it shows no secret. */
 export interface Config {
   readonly server: {
     readonly host: string;
+    readonly hosts: readonly string[];
     readonly port: number;
     readonly body_bytes_max: number;
     readonly drain_ms: number;
     readonly first_byte_ms?: number;
     readonly idle_ms: number;
   };
-  readonly store: string;
+  readonly store?: string;
   readonly fidelity: 'warn' | 'strict';
   readonly log: {
     readonly format: 'auto' | 'json' | 'pretty';
@@ -27,8 +36,9 @@ export interface Config {
   /** How the catalog of models is kept up to date. */
   readonly catalog: { readonly refresh: boolean; readonly url: string; readonly every_hours: number };
   readonly providers: readonly ProviderConfig[];
-  /** Aliases: each name stands for `provider/model` targets, in order. */
-  readonly models: Readonly<Record<string, readonly string[]>>;
+  readonly routing: { readonly strategy: 'balance' | 'fill-first' | 'round-robin' | 'least-loaded' };
+  /** Aliases: each name stands for targets, in order. */
+  readonly models: Readonly<Record<string, readonly AliasConfig[]>>;
 }
 
 /** The provider kinds by the word that stands in `type`, each with the strict object schema of its entries. */
@@ -62,8 +72,10 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
       store: z
         .string()
         .regex(/^(sqlite:.|postgres(ql)?:\/\/.)/, 'must start with sqlite: or postgres://')
-        .default('sqlite:./.dragoman/dragoman.db')
-        .describe('Where state is to live: sqlite:PATH or postgres://…; this version keeps none'),
+        .optional()
+        .describe(
+          'Where state lives: sqlite:PATH or postgres://…; dragoman.db in the home directory unless given',
+        ),
       fidelity: z
         .enum(['warn', 'strict'])
         .default('warn')
@@ -73,26 +85,63 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
       providers: providersSchema(kinds).describe(
         'The upstreams; the first that has a bare model name serves it',
       ),
+      routing: routingSchema.prefault({}),
       models: z
-        .record(aliasName, z.array(z.string().min(1)).min(1))
+        .record(aliasName, z.array(aliasTarget).min(1))
         .default({})
-        .describe('Aliases: each stands for provider/model targets, of which the first is asked'),
+        .describe('Aliases: each stands for provider/model targets, of which the first that is well serves'),
     })
     .check(aliasTargets, noLoop)
+    .transform(plainTargets)
     .transform(guard)
     .meta({ title: 'dragoman.yaml', description: 'Configuration of the Dragoman gateway' });
 }
+
+const aliasTarget = z.union([
+  z.string().min(1),
+  z.strictObject({
+    target: z.string().min(1).describe('provider/model'),
+    effort: z
+      .string()
+      .regex(/^[a-z]{2,10}$/)
+      .optional()
+      .describe('The reasoning effort of every request'),
+    max_output_tokens: z.int().min(1).optional().describe('The most output tokens of every request'),
+  }),
+]);
+
+/** Targets in one form, however they were written. */
+const plainTargets = <C extends { models: Record<string, z.infer<typeof aliasTarget>[]> }>(config: C) => ({
+  ...config,
+  models: Object.fromEntries(
+    Object.entries(config.models).map(([name, targets]) => [
+      name,
+      targets.map((entry): AliasConfig => {
+        if (typeof entry === 'string') return { target: entry };
+        const { target, effort, max_output_tokens: outputTokensMax } = entry;
+        return { target, effort, outputTokensMax };
+      }),
+    ]),
+  ),
+});
+
+const routingSchema = z.strictObject({
+  strategy: z
+    .enum(['balance', 'fill-first', 'round-robin', 'least-loaded'])
+    .default('balance')
+    .describe('How one of several accounts is chosen; balance keeps a conversation where its cache is'),
+});
 
 const serverSchema = z.strictObject({
   host: z
     .string()
     .min(1)
-    .refine(isLoopback, {
-      message:
-        'a gateway without keys may only listen on loopback (127.0.0.1, ::1 or localhost): anyone who reaches it could spend your accounts',
-    })
     .default('127.0.0.1')
     .describe('Address to listen on; loopback only, as long as there are no gateway keys'),
+  hosts: z
+    .array(z.string().regex(/^[a-z0-9.-]+$/, 'must be a host name in lower case, without a port'))
+    .default([])
+    .describe('Further names under which it is reached; requests for any other name are refused'),
   port: z.int().min(0).max(65_535).default(4242).describe('Port to listen on; 0 takes any free one'),
   body_bytes_max: z
     .int()
@@ -186,13 +235,16 @@ const uniqueNames = z.superRefine<ProviderConfig[]>(
   { when: ({ value }) => Array.isArray(value) },
 );
 
-const aliasTargets = z.superRefine<Pick<Config, 'providers' | 'models'>>(
+type WrittenAliases = Readonly<Record<string, readonly (string | { readonly target?: unknown })[]>>;
+
+const aliasTargets = z.superRefine<Pick<Config, 'providers'> & { models: WrittenAliases }>(
   ({ providers, models }, issues) => {
     const names = new Set(providers.map((provider) => provider?.name));
     for (const [alias, targets] of Object.entries(models)) {
       if (!Array.isArray(targets)) continue;
       for (const [index, target] of targets.entries()) {
-        const message = typeof target === 'string' ? targetProblem(target, names) : undefined;
+        const written: unknown = typeof target === 'string' ? target : target?.target;
+        const message = typeof written === 'string' ? targetProblem(written, names) : undefined;
         if (message) issues.addIssue({ code: 'custom', path: ['models', alias, index], message });
       }
     }

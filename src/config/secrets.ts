@@ -50,6 +50,9 @@ export function secretsOf(value: unknown): string[] {
   return [...found];
 }
 
+/** Whether a value was masked by `redacted`, so that writing it back would lose a secret. */
+export const isMasked = (value: unknown): boolean => JSON.stringify(value).includes(mask);
+
 const inspect = Symbol.for('nodejs.util.inspect.custom');
 
 /**

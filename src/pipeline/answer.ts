@@ -13,6 +13,8 @@ import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { relay, type LaneStream } from './relay.ts';
 import { errorHeaders, replyHeaders, streamHeaders } from './reply-headers.ts';
+import { firstContent } from './first-content.ts';
+import { maskedBytes, maskedFailure, maskedLane, maskFor, type Mask } from './mask.ts';
 import { foldEvents, foldStream, see, translatedStream } from './translated-lane.ts';
 import type { Exchange, PipelineDeps } from './exchange.ts';
 
@@ -33,19 +35,32 @@ export async function answer(exchange: Exchange): Promise<Response> {
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/event-stream')) {
     const source = sourceOf(response.body);
-    return stream ? streamAnswer(exchange, source) : foldedAnswer(exchange, source);
+    if (!stream) return foldedAnswer(exchange, source);
+    return streamAnswer(exchange, await begun(exchange, source));
   }
   if (!stream) return wholeAnswer(exchange, await reading(exchange, () => readResult(response)));
   // A stream was asked for and something else is announced: some servers mislabel their streams.
   const { first, source } = await reading(exchange, () => sniff(response.body));
   return '{[<'.includes(first)
     ? wholeAnswer(exchange, await reading(exchange, () => readBounded(source, resultBytesMax)))
-    : streamAnswer(exchange, source);
+    : streamAnswer(exchange, await begun(exchange, source));
 }
 
 /** Reads from the upstream: its silence is a timeout, its breaking off a cut. */
 const reading = <T>({ deps, abort, inbound }: Exchange, work: () => Promise<T>): Promise<T> =>
   patiently(deps.watch, abort, inbound.record, work, cutFailure);
+
+/** The beginning of a stream, of which the client has nothing yet, where another account may serve it. */
+async function begun(exchange: Exchange, source: ByteSource): Promise<ByteSource> {
+  if (!exchange.mayMove) return source;
+  const { source: whole, failure, usage } = await reading(exchange, () => firstContent(exchange, source));
+  if (failure === undefined) return whole;
+  const { record } = exchange.inbound;
+  record.usage = usage;
+  // An upstream that says so before it has counted anything charges nothing.
+  if (failure.kind !== 'cut' && usage === undefined) dropCharge(record);
+  throw new FailureError(maskedFailure(failure, maskOf(exchange)));
+}
 
 /** Streams on, in the native or the translated lane. */
 function streamAnswer(exchange: Exchange, source: ByteSource): Response {
@@ -56,20 +71,27 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   else lane = translatedStream(exchange.upstream, exchange.source, inbound.surface, exchange.context());
   const asArray = inbound.asked?.asArray === true;
   deps.recorder.streamsOpen(1);
-  const body = relay(source, asArray ? asJsonArray(lane) : lane, inbound.client, exchange.abort, deps.watch, {
-    waited(ms) {
-      record.upstreamMs += ms;
+  const body = relay(
+    source,
+    maskedLane(asArray ? asJsonArray(lane) : lane, maskOf(exchange)),
+    inbound.client,
+    exchange.abort,
+    deps.watch,
+    {
+      waited(ms) {
+        record.upstreamMs += ms;
+      },
+      sent(bytes) {
+        record.bytesOut += bytes;
+        record.firstTokenMs ??= performance.now();
+      },
+      ended(end) {
+        deps.recorder.streamsOpen(-1);
+        if (lane.notes && lane.notes.length > 0) record.notes = [...record.notes, ...lane.notes];
+        finishRecord(deps, record, end, lane.sight);
+      },
     },
-    sent(bytes) {
-      record.bytesOut += bytes;
-      record.firstTokenMs ??= performance.now();
-    },
-    ended(end) {
-      deps.recorder.streamsOpen(-1);
-      if (lane.notes && lane.notes.length > 0) record.notes = [...record.notes, ...lane.notes];
-      finishRecord(deps, record, end, lane.sight);
-    },
-  });
+  );
   return succeed(exchange, body, asArray ? arrayContentType : eventStream);
 }
 
@@ -98,6 +120,8 @@ function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
   if (native && !stream) {
     const sight: Sight = { done: true };
     upstream.tap.observeResult(body, sight);
+    if (sight.failure) sight.failure = maskedFailure(sight.failure, maskOf(exchange));
+    if (sight.failure && exchange.mayMove) throw new FailureError(sight.failure);
     return succeedWhole(exchange, bytes, 'application/json', sight);
   }
   const events = upstream.decodeResult(body, exchange.source);
@@ -120,7 +144,7 @@ function replyAnswer(exchange: Exchange, reply: Reply): Response {
   if (reply.failure) {
     // What was counted until it failed is charged for.
     exchange.inbound.record.usage = reply.usage;
-    throw new FailureError(reply.failure);
+    throw new FailureError(maskedFailure(reply.failure, maskOf(exchange)));
   }
   const { body, notes } = exchange.inbound.surface.encodeResult(reply, exchange.context());
   const { id, model, usage, choices } = reply;
@@ -137,6 +161,7 @@ function succeedWhole(
   notes: readonly Note[] = [],
 ): Response {
   const { record } = exchange.inbound;
+  if (sight.failure) body = maskedBytes(body, maskOf(exchange));
   record.bytesOut = body.length;
   if (notes.length > 0) record.notes = [...record.notes, ...notes];
   const answered = succeed(exchange, body, contentType);
@@ -158,29 +183,42 @@ function succeed(
   return new Response(body as BodyInit, { status: 200, headers });
 }
 
-/** The upstream has refused or failed: its own words in the client's protocol. */
-async function failedAnswer(exchange: Exchange): Promise<Response> {
-  const { deps, inbound, native, upstream, provider, response } = exchange;
+/** An upstream's refusal, which is answered in its own words where the client speaks them. */
+export class UpstreamRefusal extends FailureError {
+  /** The failure may say another time to wait than the upstream's own. */
+  readonly reply: (failure: Failure) => Response;
+
+  constructor(failure: Failure, reply: (failure: Failure) => Response) {
+    super(failure);
+    this.reply = reply;
+  }
+}
+
+/** The upstream has refused or failed. Throws, because another account may serve the request. */
+async function failedAnswer(exchange: Exchange): Promise<never> {
+  const { inbound, native, upstream, response } = exchange;
   const bytes = await reading(exchange, () => readBounded(sourceOf(response.body), errorBytesMax)).catch(
     () => new Uint8Array(0),
   );
-  const body = redact(decoder.decode(bytes), provider.secrets);
+  const body = maskOf(exchange)(decoder.decode(bytes));
   const redirected = response.status < 400;
   const failure: Failure = redirected
     ? strangeFailure('a redirect, which is not followed', response.status)
     : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
   dropCharge(inbound.record);
-  finishRecord(deps, inbound.record, failure);
   // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
   const own = failure.kind === 'authentication';
   const asArray = inbound.asked?.asArray;
-  if (native && !redirected && !own && isErrorBody(body)) {
-    return new Response(asArray ? `[${body}\n]` : body, {
-      status: response.status,
-      headers: { ...replyHeaders(exchange, 'application/json'), ...errorHeaders(failure) },
-    });
-  }
-  return failureReply(inbound.surface, failure, inbound.requestId, replyHeaders(exchange, ''), asArray);
+  const isOwnWords = native && !redirected && !own && isErrorBody(body);
+  // By the time it is told, the record may speak of another account.
+  const head = replyHeaders(exchange, 'application/json');
+  throw new UpstreamRefusal(failure, (told) => {
+    const headers = { ...head, ...errorHeaders(told) };
+    if (told !== failure) delete headers['retry-after-ms'];
+    return isOwnWords
+      ? new Response(asArray ? `[${body}\n]` : body, { status: response.status, headers })
+      : failureReply(inbound.surface, told, inbound.requestId, headers, asArray);
+  });
 }
 
 /** An error answer in the client's protocol; `asArray` where a stream would have come as one JSON array. */
@@ -223,6 +261,7 @@ export function finishRecord(
   const isComplete = failure === undefined || (sight?.done === true && sight.failure === undefined);
   settleCharge(record, record.usage, isComplete);
   deps.recorder.record(record);
+  record.ended?.(failure);
 }
 
 function outcomeOf(failure: Failure | undefined): Outcome {
@@ -251,9 +290,9 @@ function parseResult(exchange: Exchange, bytes: Uint8Array): JsonObject {
     // A failure under a success status: some gateways answer so.
     throw new FailureError(
       upstream.decodeFailure({
-        status: 502,
+        status: response.status,
         headers: response.headers,
-        text: redact(text, exchange.provider.secrets),
+        text: maskOf(exchange)(text),
       }),
     );
   }
@@ -269,8 +308,4 @@ function isErrorBody(text: string): boolean {
   }
 }
 
-function redact(text: string, secrets: readonly string[]): string {
-  let out = text;
-  for (const secret of secrets) out = out.replaceAll(secret, '[redacted]');
-  return out;
-}
+const maskOf = ({ account, deps }: Exchange): Mask => maskFor(account, deps.secrets);

@@ -62,16 +62,35 @@ export async function sniff(
     const at = value.findIndex((byte) => byte > 0x20 && byte < 0x7f);
     if (at >= 0) first = String.fromCharCode(value[at]!);
   }
+  return { first, source: chunksFirst(held, source, ended) };
+}
+
+/** A source of what was read already, and then of the rest, if it has not `ended`; `pending` is a read under way. */
+export function chunksFirst(
+  held: Uint8Array[],
+  source: ByteSource,
+  ended: boolean,
+  pending?: ReturnType<ByteSource['read']>,
+): ByteSource {
+  let under = pending;
+  const taken = (): NonNullable<typeof pending> | undefined => {
+    const read = under;
+    under = undefined;
+    return read;
+  };
   return {
-    first,
-    source: {
-      readMany: () => ({ value: held.splice(0), done: ended }),
-      async read() {
-        const value = held.shift();
-        if (value !== undefined) return { value, done: false };
-        return ended ? { done: true } : source.read();
-      },
-      cancel: () => source.cancel(),
+    readMany() {
+      if (held.length > 0 || ended) return { value: held.splice(0), done: ended };
+      return (
+        taken()?.then(({ value, done }) => ({ value: value === undefined ? [] : [value], done })) ??
+        source.readMany()
+      );
     },
+    async read() {
+      const value = held.shift();
+      if (value !== undefined) return { value, done: false };
+      return ended ? { done: true } : (taken() ?? source.read());
+    },
+    cancel: () => source.cancel(),
   };
 }

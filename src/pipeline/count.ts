@@ -6,7 +6,7 @@ import { FailureError } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
 import { parseBody, readAsked, type Asked } from './asked.ts';
-import { findRoute, served } from './dispatch.ts';
+import { attempts, findRoutes, served, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { strangeFailure } from './network-failure.ts';
 import { refuseLosses, type Outgoing } from './outgoing.ts';
@@ -31,10 +31,13 @@ async function count(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.bytesIn = body.length;
   const asked = readAsked(body, inbound);
   record.model = asked.model;
-  const route = await findRoute(deps, inbound, asked.model);
-  const upstream = counterOf(deps, inbound.surface, route);
-  const counted = upstream && (await askUpstream(deps, inbound, body, asked, route, upstream));
-  return counted ?? estimate(deps, inbound, body, asked, route);
+  const routes = await findRoutes(deps, inbound, asked.model);
+  const able = routes.filter((route) => counterOf(deps, inbound.surface, route));
+  if (able.length === 0) return estimate(deps, inbound, body, asked, routes[0]!);
+  const counted = await attempts(deps, inbound, able, body, (attempt) =>
+    askUpstream(deps, inbound, body, asked, attempt, counterOf(deps, inbound.surface, attempt.route)!),
+  );
+  return counted ?? estimate(deps, inbound, body, asked, routes[0]!);
 }
 
 /** The protocol in which the provider counts tokens, the client's own if it may be; `undefined` when in none. */
@@ -56,14 +59,15 @@ async function askUpstream(
   inbound: Inbound,
   body: Uint8Array,
   asked: Asked,
-  route: Route,
+  attempt: Attempt,
   upstream: Protocol,
 ): Promise<Response | undefined> {
+  const { route } = attempt;
   const native = upstream === inbound.surface;
   const outgoing = native
     ? passWhole(deps, inbound, body, asked, route)
     : translate(deps, inbound, body, asked, route, upstream);
-  const exchange = await exchangeWhole(deps, inbound, route, upstream, 'count', outgoing);
+  const exchange = await exchangeWhole(deps, inbound, attempt, upstream, 'count', outgoing);
   if (!exchange.response.ok) {
     const { refused, body: words } = await withBody(exchange);
     if (!isMissingRoute(exchange, words)) return answer(refused);
@@ -120,6 +124,8 @@ async function estimate(
   const { surface, record } = inbound;
   const request = surface.decodeRequest(surface.count!.turnOf(parseBody(body, asked)));
   if (!provider.protocols(model).includes(surface.id)) inbound.leaveOut(request);
+  record.provider = provider.name;
+  record.upstreamModel = model;
   record.lane = 'none';
   record.upstreamProtocol = undefined;
   record.notes = [];

@@ -1,12 +1,16 @@
+import type { Account } from '../accounts/account.ts';
 import type { Call, Provider } from '../providers/provider.ts';
 import type { Route } from '../routing/catalog.ts';
-import { dropCharge, openCharge } from '../telemetry/charges.ts';
+import type { Candidate, Choice } from '../routing/choice.ts';
+import { dropCharge, openCharge, settleCharge } from '../telemetry/charges.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
-import { failureReply, finishRecord } from './answer.ts';
+import { failureReply, finishRecord, UpstreamRefusal } from './answer.ts';
+import { conversationKey } from './conversation-key.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
+import { lastWord } from './refusals.ts';
 
 /**
  * Does the work of a request. Whatever goes wrong becomes an answer in the client's protocol, and is recorded; the
@@ -22,6 +26,7 @@ export async function served(
   } catch (error) {
     const failure = inbound.client.aborted ? cancelledFailure : failureOf(error);
     finishRecord(deps, inbound.record, failure);
+    if (error instanceof UpstreamRefusal && failure === error.failure) return error.reply(failure);
     return failureReply(inbound.surface, failure, inbound.requestId, {}, inbound.asked?.asArray);
   }
 }
@@ -39,19 +44,25 @@ function failureOf(error: unknown): Failure {
   };
 }
 
-/** Where a model is to be had; a 404 that names the nearest ones when it is nowhere. */
-export async function findRoute(
+/**
+ * Where a model is to be had by this caller, in the order in which it is to be tried; a 404 that names the
+ * nearest ones when it is nowhere, a 403 when the caller's key does not let it.
+ */
+export async function findRoutes(
   deps: PipelineDeps,
-  { only, record }: Inbound,
+  inbound: Inbound,
   model: string,
-): Promise<Route> {
+): Promise<readonly Route[]> {
+  const { only, caller } = inbound;
   const found = deps.catalog.resolve(model, only);
   const result = found instanceof Promise ? await found : found;
   if (result.found) {
-    record.provider = result.route.provider.name;
-    record.upstreamModel = result.route.model;
-    record.prices = result.route.facts?.prices;
-    return result.route;
+    if (caller.key === undefined) return result.routes;
+    const allowed = result.routes.filter(({ provider }) =>
+      deps.gatekeeper.mayUse(caller, model, provider.name),
+    );
+    if (allowed.length === 0) deps.gatekeeper.permit(caller, model, result.routes[0]!.provider.name);
+    return allowed;
   }
   const near = result.near.length > 0 ? `; near it: ${result.near.join(', ')}` : '';
   throw new FailureError(
@@ -63,9 +74,106 @@ export async function findRoute(
   );
 }
 
+/** One place where a request is tried, with a token that is good. */
+export interface Attempt {
+  readonly route: Route;
+  readonly account: Account;
+  /** Another may be tried after it. */
+  readonly mayMove: boolean;
+}
+
+/**
+ * Tries the accounts of the routes one after another, each once, until one serves the request or refuses it for what
+ * it is. Nothing has reached the client until then; from the first byte on nothing is tried again. What was learnt of
+ * each account is remembered, also of one that fails in mid reply.
+ */
+export async function attempts<T>(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  routes: readonly Route[],
+  body: Uint8Array,
+  attempt: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  const { record, client } = inbound;
+  const conversation = deps.chooser.holds(routes) ? conversationKey(inbound, body) : undefined;
+  const choice = deps.chooser.choose(routes, conversation);
+  tellEnd(record, choice);
+  const refusals: FailureError[] = [];
+  for (let candidate = choice.next(); candidate !== undefined; candidate = choice.next()) {
+    note(record, candidate);
+    try {
+      const result = await withFreshToken(deps, client, candidate, choice.hasMore, attempt);
+      choice.succeeded();
+      return result;
+    } catch (error) {
+      settleCharge(record, record.usage, false);
+      if (client.aborted || !(error instanceof FailureError)) throw error;
+      choice.failed(error.failure);
+      if (!movesOn(error.failure)) throw error;
+      refusals.push(error);
+      noteRefusal(record, candidate, error.failure);
+    }
+  }
+  throw lastWord(refusals, choice.passedOver, deps.nowMs());
+}
+
+/** Only what is wrong with a place makes another one worth trying. */
+const movesOn = ({ scope }: Failure): boolean =>
+  scope === 'model' || scope === 'account' || scope === 'provider';
+
+function note(record: TurnRecord, { route, account, why }: Candidate): void {
+  record.provider = route.provider.name;
+  record.upstreamModel = route.model;
+  record.prices = route.facts?.prices;
+  record.account = account.name;
+  record.accountId = account.id;
+  record.chosen = why;
+  record.attempts = (record.attempts ?? 0) + 1;
+  record.usage = undefined;
+}
+
+function noteRefusal(record: TurnRecord, { route, account, why }: Candidate, failure: Failure): void {
+  const { kind, scope, status } = failure;
+  const refusal = { provider: route.provider.name, account: account.name, model: route.model, chosen: why };
+  record.refusals = [...(record.refusals ?? []), { ...refusal, kind, scope, status }];
+}
+
+/** The account's load is counted until the reply has ended, and a failure in mid reply is remembered. */
+function tellEnd(record: TurnRecord, choice: Choice): void {
+  const { ended } = record;
+  record.ended = (failure) => {
+    choice.ended(failure);
+    ended?.(failure);
+  };
+}
+
+/** A login whose token is refused before its time is renewed once, and tried again. */
+async function withFreshToken<T>(
+  deps: PipelineDeps,
+  client: AbortSignal,
+  { route, account }: Candidate,
+  mayMove: boolean,
+  attempt: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  const { renew } = route.provider;
+  const fresh = deps.accounts.fresh(account, renew);
+  const first = fresh instanceof Promise ? await fresh : fresh;
+  if (client.aborted) throw new FailureError(cancelledFailure);
+  try {
+    return await attempt({ route, account: first, mayMove });
+  } catch (error) {
+    const isRefused = error instanceof FailureError && error.failure.kind === 'authentication';
+    if (!isRefused || renew === undefined || first.secret.refreshToken === undefined) throw error;
+    const renewed = await deps.accounts.renewed(first, renew);
+    return attempt({ route, account: renewed, mayMove });
+  }
+}
+
 /** Aborts with the client. Apart from the turn, so that an open stream holds nothing else of it in memory. */
 export function follow(client: AbortSignal): AbortController {
   const abort = new AbortController();
+  // An abort that is past is told to nobody.
+  if (client.aborted) abort.abort();
   client.addEventListener('abort', () => abort.abort(), { once: true });
   return abort;
 }
@@ -74,11 +182,12 @@ export function follow(client: AbortSignal): AbortController {
 export function send(
   deps: PipelineDeps,
   provider: Provider,
+  account: Account,
   call: Call,
   abort: AbortController,
   record: TurnRecord,
 ): Promise<Response> {
-  const wire = provider.prepare(call);
+  const wire = provider.prepare(call, account);
   const { firstByteMs, watch } = deps;
   const timer = firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), firstByteMs);
   // Counting is free; everything else may cost something from here on, even when its answer never comes.

@@ -2,7 +2,7 @@ import { embeddingsUsage } from '../protocols/embeddings.ts';
 import { refuse } from '../turn/failure.ts';
 import { answer } from './answer.ts';
 import { readAsked } from './asked.ts';
-import { findRoute, served } from './dispatch.ts';
+import { attempts, findRoutes, served } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { exchangeWhole, passWhole, readWhole, wholeReply } from './whole-call.ts';
 
@@ -23,18 +23,21 @@ async function embed(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.bytesIn = body.length;
   const asked = readAsked(body, inbound);
   record.model = asked.model;
-  const route = await findRoute(deps, inbound, asked.model);
-  if (!route.provider.offers?.(operation, surface.id)) {
+  const routes = await findRoutes(deps, inbound, asked.model);
+  const able = routes.filter(({ provider }) => provider.offers?.(operation, surface.id));
+  if (able.length === 0) {
     refuse(
       `the model ${JSON.stringify(asked.model.slice(0, 200))} makes no embeddings here: its provider ` +
-        `${route.provider.name} has no such route`,
+        `${routes[0]!.provider.name} has no such route`,
       'model',
       { code: 'unsupported_model' },
     );
   }
-  const outgoing = passWhole(deps, inbound, body, asked, route);
-  const exchange = await exchangeWhole(deps, inbound, route, surface, operation, outgoing);
-  if (!exchange.response.ok) return answer(exchange);
-  const bytes = await readWhole(exchange, answerBytesMax);
-  return wholeReply(exchange, bytes, {}, embeddingsUsage(surface.id, bytes));
+  return attempts(deps, inbound, able, body, async (attempt) => {
+    const outgoing = passWhole(deps, inbound, body, asked, attempt.route);
+    const exchange = await exchangeWhole(deps, inbound, attempt, surface, operation, outgoing);
+    if (!exchange.response.ok) return answer(exchange);
+    const bytes = await readWhole(exchange, answerBytesMax);
+    return wholeReply(exchange, bytes, {}, embeddingsUsage(surface.id, bytes));
+  });
 }

@@ -1,7 +1,12 @@
 import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
 import type { Operation, Provider } from '../providers/provider.ts';
+import type { Account } from '../accounts/account.ts';
+import type { Accounts } from '../accounts/accounts.ts';
+import type { Caller, Gatekeeper } from '../access/gatekeeper.ts';
 import type { Catalog } from '../routing/catalog.ts';
+import type { Chooser } from '../routing/choice.ts';
 import type { Recorder, TurnRecord } from '../telemetry/record.ts';
+import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
@@ -31,6 +36,11 @@ export interface Inbound {
   readonly body: () => Promise<Uint8Array>;
   /** Aborts when the client leaves. */
   readonly client: AbortSignal;
+  readonly caller: Caller;
+  /** The conversation's id, where the client's headers hold one. */
+  readonly sessionId: string | undefined;
+  /** The same, where the body's `metadata` holds one. */
+  readonly sessionIn: (metadata: JsonObject) => string | undefined;
   /** Only this provider may serve it. */
   readonly only: string | undefined;
   /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
@@ -40,10 +50,15 @@ export interface Inbound {
 
 export interface PipelineDeps {
   readonly catalog: Catalog;
+  readonly chooser: Chooser;
+  readonly accounts: Accounts;
+  readonly gatekeeper: Gatekeeper;
   readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
   readonly recorder: Recorder;
   readonly watch: IdleWatch;
   readonly tokens: TokenEstimator;
+  /** Secrets of the configuration, to be taken out of what upstreams say. */
+  readonly secrets: readonly string[];
   /** How long an upstream may take to answer at all; no limit of its own when absent. */
   readonly firstByteMs?: number;
   readonly nowMs: () => number;
@@ -55,6 +70,7 @@ export interface Exchange {
   readonly deps: PipelineDeps;
   readonly inbound: Inbound;
   readonly provider: Provider;
+  readonly account: Account;
   readonly upstream: Protocol;
   readonly native: boolean;
   /** The client asked for a stream. */
@@ -66,4 +82,6 @@ export interface Exchange {
   readonly context: () => SurfaceContext;
   readonly abort: AbortController;
   readonly response: Response;
+  /** Another account may serve it: a failure at the beginning of a stream is looked for before the client has any. */
+  readonly mayMove: boolean;
 }

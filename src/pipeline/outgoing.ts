@@ -1,6 +1,6 @@
 import { memberValue, overwrite, splice, type Member } from '../protocols/json-scan.ts';
 import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
-import type { Route } from '../routing/catalog.ts';
+import type { Route, RouteOptions } from '../routing/catalog.ts';
 import { abilitiesAt } from '../routing/model-facts.ts';
 import { refuse } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
@@ -57,14 +57,25 @@ function names(body: Uint8Array, member: Member, model: string): boolean {
 function nativeBody(body: Uint8Array, asked: Asked, model: string, others: readonly Edit[]): Uint8Array {
   const edits = [...others];
   const { modelMember, byPath } = asked;
-  if (!byPath && modelMember !== undefined && asked.model !== model) {
+  if (!byPath && modelMember !== undefined) {
     const text = JSON.stringify(model);
-    if (!overwrite(body, modelMember, text)) edits.push({ ...modelMember, text });
+    // An earlier try elsewhere may have written another name over the client's own.
+    if (!stands(body, modelMember, text) && !overwrite(body, modelMember, text))
+      edits.push({ ...modelMember, text });
   }
   return splice(
     body,
     edits.sort((a, b) => a.from - b.from),
   );
+}
+
+/** Whether a member's value is written as `text`, with blanks behind it. */
+function stands(body: Uint8Array, { from, to }: Member, text: string): boolean {
+  for (let at = from; at < to; at++) {
+    const i = at - from;
+    if (body[at] !== (i < text.length ? text.charCodeAt(i) : 0x20)) return false;
+  }
+  return text.length <= to - from;
 }
 
 /** The translated lane: the client's request in the upstream's words. */
@@ -80,6 +91,7 @@ export function translate(
   const json = parseBody(body, asked);
   const request = inbound.surface.decodeRequest(json);
   const context = surfaceContext(deps, inbound, request, json);
+  if (route.options) setOptions(request, route.options);
   const left = inbound.leaveOut(request);
   const encoded = upstream.encodeRequest(request, {
     model,
@@ -95,6 +107,13 @@ export function translate(
     askedUsage: false,
     context: () => context,
   };
+}
+
+/** What an alias asks for goes before what the client did; a limit is only ever lowered. */
+function setOptions(request: TurnRequest, { effort, outputTokensMax }: RouteOptions): void {
+  if (effort !== undefined) request.reasoning = { show: request.reasoning?.show, effort };
+  if (outputTokensMax === undefined) return;
+  request.outputTokensMax = Math.min(request.outputTokensMax ?? outputTokensMax, outputTokensMax);
 }
 
 /** A loss without which the request makes no sense is an answer, not a note; in strict mode every loss is. */

@@ -1,6 +1,7 @@
 import type { Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
 import type { Exchange, Inbound } from './exchange.ts';
+import { rateHeaders } from './rate-headers.ts';
 
 /** Upstream headers that clients act on; everything else an upstream says stays inside. */
 const passed: ReadonlySet<string> = new Set([
@@ -19,6 +20,8 @@ export function replyHeaders(exchange: Exchange, contentType: string): Record<st
   exchange.response.headers.forEach((value, name) => {
     if (passed.has(name) || passedFamilies.some((family) => name.startsWith(family))) headers[name] = value;
   });
+  const { rates } = exchange.inbound.record;
+  if (rates) Object.assign(headers, rateHeaders(exchange.inbound.surface.id, rates, exchange.deps.nowMs()));
   return headers;
 }
 

@@ -28,6 +28,8 @@ export interface TokenEstimator extends Recorder {
 /** One request of a model is taken in this time, so that learning costs next to nothing. */
 const sampleEveryMs = 60_000;
 const sampleBytesMax = 256 * 1024;
+/** A shorter body cannot hold as many tokens as a sample must have. */
+const sampleBytesMin = 2 * 1024;
 /** In a shorter request the hundreds of tokens that a provider adds for tools weigh more than its vocabulary. */
 const sampleTokensMin = 1_000;
 /** A turn beyond these has tokens that are not in its request; ratios of vocabularies are well within. */
@@ -121,7 +123,7 @@ export function tokenEstimator(tokenizer: Tokenizer, nowMs: () => number): Token
     },
 
     offer(record, read) {
-      if (record.bytesIn > sampleBytesMax) return;
+      if (record.bytesIn < sampleBytesMin || record.bytesIn > sampleBytesMax) return;
       const key = keyOf(record.provider!, record.upstreamModel!);
       const now = nowMs();
       if (now - (sampledMs.get(key) ?? -Infinity) < sampleEveryMs) return;

@@ -81,7 +81,7 @@ export function foldStream(
 }
 
 /** The events of an upstream's bytes. The lists that it returns are its own, good until the next call. */
-function eventReader(
+export function eventReader(
   upstream: Protocol,
   source: DecodeSource,
 ): {

@@ -1,7 +1,7 @@
 import type { Call } from '../providers/provider.ts';
 import { answer } from './answer.ts';
-import { parseBody, readAsked } from './asked.ts';
-import { findRoute, follow, send, served } from './dispatch.ts';
+import { parseBody, readAsked, type Asked } from './asked.ts';
+import { attempts, findRoutes, follow, send, served, type Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
 
@@ -13,18 +13,30 @@ export const serveTurn = (deps: PipelineDeps, inbound: Inbound): Promise<Respons
   served(deps, inbound, carry);
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
-  const { surface, record, client } = inbound;
+  const { record } = inbound;
   const body = await inbound.body();
   record.bytesIn = body.length;
   const asked = readAsked(body, inbound);
   record.model = asked.model;
   record.stream = asked.stream;
+  const routes = await findRoutes(deps, inbound, asked.model);
+  return attempts(deps, inbound, routes, body, (attempt) => tryAt(deps, inbound, body, asked, attempt));
+}
 
-  const route = await findRoute(deps, inbound, asked.model);
-  const { provider, model } = route;
+/** Sends the turn to one account and begins the reply; throws a failure as long as the client has nothing of it. */
+async function tryAt(
+  deps: PipelineDeps,
+  inbound: Inbound,
+  body: Uint8Array,
+  asked: Asked,
+  { route, account, mayMove }: Attempt,
+): Promise<Response> {
+  const { surface, record } = inbound;
+  const { provider, model, options } = route;
   const spoken = provider.protocols(model);
-  const native = spoken.includes(surface.id);
-  const upstream = native ? surface : deps.protocols.get(spoken[0]!)!;
+  // What an alias sets has to be written into the request.
+  const native = spoken.includes(surface.id) && options === undefined;
+  const upstream = spoken.includes(surface.id) ? surface : deps.protocols.get(spoken[0]!)!;
   record.upstreamProtocol = upstream.id;
   record.lane = native ? 'native' : 'translated';
 
@@ -45,13 +57,14 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
     search: inbound.search,
     native,
   };
-  const abort = follow(client);
-  const response = await send(deps, provider, call, abort, record);
+  const abort = follow(inbound.client);
+  const response = await send(deps, provider, account, call, abort, record);
   try {
     return await answer({
       deps,
       inbound,
       provider,
+      account,
       upstream,
       native,
       stream: asked.stream,
@@ -60,6 +73,7 @@ async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
       context: outgoing.context,
       abort,
       response,
+      mayMove,
     });
   } catch (error) {
     // Whatever is left of the upstream's answer is not read any more.

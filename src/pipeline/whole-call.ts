@@ -7,7 +7,7 @@ import type { Usage } from '../turn/usage.ts';
 import { finishRecord } from './answer.ts';
 import { readAsked, type Asked } from './asked.ts';
 import { readBounded, sourceOf } from './byte-source.ts';
-import { follow, send } from './dispatch.ts';
+import { follow, send, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
@@ -18,12 +18,13 @@ import { replyHeaders } from './reply-headers.ts';
 export async function exchangeWhole(
   deps: PipelineDeps,
   inbound: Inbound,
-  { provider, model }: Route,
+  { route, account, mayMove }: Attempt,
   upstream: Protocol,
   operation: Operation,
   outgoing: Outgoing,
 ): Promise<Exchange> {
   const { record, headers, search, surface, client } = inbound;
+  const { provider, model } = route;
   const native = upstream === surface;
   record.upstreamProtocol = upstream.id;
   record.lane = native ? 'native' : 'translated';
@@ -32,6 +33,7 @@ export async function exchangeWhole(
   const response = await send(
     deps,
     provider,
+    account,
     {
       protocol: upstream.id,
       operation,
@@ -49,6 +51,7 @@ export async function exchangeWhole(
     deps,
     inbound,
     provider,
+    account,
     upstream,
     native,
     stream: false,
@@ -57,6 +60,7 @@ export async function exchangeWhole(
     context: outgoing.context,
     abort,
     response,
+    mayMove,
   };
 }
 

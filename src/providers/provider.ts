@@ -1,4 +1,7 @@
 import type { z } from 'zod';
+import type { Account, ConfiguredAccount } from '../accounts/account.ts';
+import type { Renew } from '../accounts/accounts.ts';
+import type { Login } from '../accounts/login.ts';
 import type { Abilities } from '../protocols/protocol.ts';
 import type { ProtocolId } from '../turn/part.ts';
 
@@ -62,13 +65,19 @@ export interface Provider {
   allows?(protocol: ProtocolId, model: string): ReadonlySet<string> | undefined;
   /** The models named in the configuration; `undefined` when they are to be discovered. */
   readonly configured: readonly ModelInfo[] | undefined;
-  /** Asks the upstream what it offers. */
-  discover(signal: AbortSignal): Promise<ModelInfo[]>;
+  /** The accounts that the configuration states; others come by login. */
+  readonly accounts: readonly ConfiguredAccount[];
+  /** It serves without an account where none is stated, as local servers do. */
+  readonly anonymous: boolean;
+  /** How a person gets an account there, beside what the configuration states. */
+  readonly login?: Login;
+  /** Gets a new access token for an account that was logged in. */
+  readonly renew?: Renew;
+  /** Asks the upstream what it offers to an account. */
+  discover(signal: AbortSignal, account: Account): Promise<ModelInfo[]>;
   /** The last edit of a request: address and headers. */
-  prepare(call: Call): WireRequest;
+  prepare(call: Call, account: Account): WireRequest;
   send(request: WireRequest, signal: AbortSignal): Promise<Response>;
-  /** Values that must never be seen outside. */
-  readonly secrets: readonly string[];
 }
 
 export interface ProviderDeps {
@@ -82,4 +91,10 @@ export interface ProviderKind<Config extends { name: string } = never> {
   readonly type: string;
   readonly configSchema: z.ZodType<Config>;
   create(config: Config, deps: ProviderDeps): Provider;
+}
+
+/** A kind whose configuration is its own affair. */
+export interface AnyProviderKind extends Pick<ProviderKind, 'type'> {
+  readonly configSchema: z.ZodType;
+  create(config: never, deps: ProviderDeps): Provider;
 }

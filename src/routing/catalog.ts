@@ -8,10 +8,25 @@ export interface Route {
   /** The model's name at that provider. */
   readonly model: string;
   readonly facts?: ModelFacts;
+  /** What an alias or a suffix asks of the model beside its name. */
+  readonly options?: RouteOptions;
+}
+
+/** What an alias's target or a suffix such as `model(high)` sets in every request. */
+export interface RouteOptions {
+  readonly effort?: string;
+  readonly outputTokensMax?: number;
+}
+
+/** One target of an alias. */
+export interface AliasTarget extends RouteOptions {
+  /** `provider/model` */
+  readonly target: string;
 }
 
 export type RouteResult =
-  | { readonly found: true; readonly route: Route }
+  /** In the order in which they are to be tried; never empty. */
+  | { readonly found: true; readonly routes: readonly Route[] }
   /** `near` names existing models, most alike first. */
   | { readonly found: false; readonly near: readonly string[] };
 
@@ -55,15 +70,18 @@ interface Discovered {
  */
 export function createCatalog(
   providers: readonly Provider[],
-  aliases: Readonly<Record<string, readonly string[]>>,
+  aliases: Readonly<Record<string, readonly AliasTarget[]>>,
   nowMs: () => number,
+  ask: (provider: Provider, signal: AbortSignal) => Promise<ModelInfo[]>,
   factsOf: (provider: string, model: string) => ModelFacts | undefined = () => undefined,
 ): Catalog {
+  const targetsOf = new Map(Object.entries(aliases));
   const byName = new Map(providers.map((provider) => [provider.name, provider]));
   const discovered = new Map<string, Discovered>();
   const asking = new Map<string, Promise<Discovered>>();
 
-  async function modelsOf(provider: Provider): Promise<Discovered> {
+  /** With `stale`, what it said last serves until it has answered anew. */
+  async function modelsOf(provider: Provider, stale = false): Promise<Discovered> {
     if (provider.configured) return { models: provider.configured, atMs: 0, failed: false };
     const known = discovered.get(provider.name);
     if (known && nowMs() - known.atMs < freshMs) return known;
@@ -72,13 +90,13 @@ export function createCatalog(
       ask = discover(provider, known).finally(() => asking.delete(provider.name));
       asking.set(provider.name, ask);
     }
-    return ask;
+    return stale && known ? known : ask;
   }
 
   async function discover(provider: Provider, known: Discovered | undefined): Promise<Discovered> {
     let result: Discovered;
     try {
-      const models = await provider.discover(AbortSignal.timeout(discoverMs));
+      const models = await ask(provider, AbortSignal.timeout(discoverMs));
       result = { models, atMs: nowMs(), failed: false };
     } catch {
       // A failed answer is kept for a short while only, so that a provider that comes back is seen.
@@ -88,21 +106,22 @@ export function createCatalog(
     return result;
   }
 
-  const routeTo = (provider: Provider, model: string): RouteResult => ({
+  const routeTo = (provider: Provider, model: string, options?: RouteOptions): RouteResult => ({
     found: true,
-    route: { provider, model, facts: factsOf(provider.name, model) },
+    routes: [{ provider, model, facts: factsOf(provider.name, model), options }],
   });
 
-  function at(provider: Provider, model: string): RouteResult {
+  function at(provider: Provider, asked: string, options?: RouteOptions): RouteResult {
     const closed = provider.configured;
-    if (!closed || closed.some((entry) => entry.id === model)) {
-      return routeTo(provider, model);
-    }
+    const has = (name: string): boolean => !closed || closed.some((entry) => entry.id === name);
+    const { model, effort } =
+      has(asked) && closed ? { model: asked, effort: undefined } : withoutEffort(asked);
+    if (has(model)) return routeTo(provider, model, effort === undefined ? options : { ...options, effort });
     return {
       found: false,
       near: nearest(
         model,
-        closed.map((entry) => entry.id),
+        (closed ?? []).map((entry) => entry.id),
       ).map((id) => `${provider.name}/${id}`),
     };
   }
@@ -114,26 +133,49 @@ export function createCatalog(
       const prefix = `${only}/`;
       return at(provider, name.startsWith(prefix) ? name.slice(prefix.length) : name);
     }
-    const target = aliases[name]?.[0];
-    const wanted = target ?? name;
-    const slash = wanted.indexOf('/');
-    const prefixed = slash > 0 ? byName.get(wanted.slice(0, slash)) : undefined;
-    if (prefixed) return at(prefixed, wanted.slice(slash + 1));
-    for (const provider of providers) {
-      if (provider.configured?.some((entry) => entry.id === wanted)) {
-        return routeTo(provider, wanted);
+    const { model: plain, effort } = withoutEffort(name);
+    const targets = targetsOf.get(name) ?? targetsOf.get(plain);
+    if (targets) return atAlias(targets, targetsOf.has(name) ? undefined : effort);
+    const slash = name.indexOf('/');
+    const prefixed = slash > 0 ? byName.get(name.slice(0, slash)) : undefined;
+    if (prefixed) return at(prefixed, name.slice(slash + 1));
+    for (const wanted of [name, plain]) {
+      for (const provider of providers) {
+        if (provider.configured?.some((entry) => entry.id === wanted)) {
+          return routeTo(provider, wanted, wanted === name || effort === undefined ? undefined : { effort });
+        }
       }
     }
-    return discoverBare(name, wanted);
+    return discoverBare(name);
+  }
+
+  /** Every target of an alias that its provider may have. */
+  function atAlias(targets: readonly AliasTarget[], effort: string | undefined): RouteResult {
+    const found: Route[] = [];
+    const near: string[] = [];
+    for (const { target, ...own } of targets) {
+      const slash = target.indexOf('/');
+      const provider = byName.get(target.slice(0, slash));
+      if (!provider) continue;
+      const options = effort === undefined ? own : { ...own, effort };
+      const isEmpty = Object.values(options).every((value) => value === undefined);
+      const result = at(provider, target.slice(slash + 1), isEmpty ? undefined : options);
+      if (result.found) found.push(...result.routes);
+      else near.push(...result.near);
+    }
+    return found.length > 0 ? { found: true, routes: found } : { found: false, near };
   }
 
   /** Looks for a bare name at the providers whose models are not configured. */
-  async function discoverBare(name: string, wanted: string): Promise<RouteResult> {
-    for (const provider of providers) {
-      if (provider.configured) continue;
-      const { models } = await modelsOf(provider);
-      if (models.some((entry) => entry.id === wanted)) {
-        return routeTo(provider, wanted);
+  async function discoverBare(name: string): Promise<RouteResult> {
+    const { model: plain, effort } = withoutEffort(name);
+    for (const wanted of new Set([name, plain])) {
+      for (const provider of providers) {
+        if (provider.configured) continue;
+        const { models } = await modelsOf(provider, true);
+        if (models.some((entry) => entry.id === wanted)) {
+          return routeTo(provider, wanted, wanted === name || effort === undefined ? undefined : { effort });
+        }
       }
     }
     const { models } = await list();
@@ -148,12 +190,12 @@ export function createCatalog(
 
   const aliasEntries = (): CatalogEntry[] =>
     Object.entries(aliases).flatMap(([id, [target]]) =>
-      target === undefined ? [] : [aliasEntry(id, target)],
+      target === undefined ? [] : [aliasEntry(id, target.target)],
     );
 
   async function list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }> {
     const asked = only === undefined ? providers : providers.filter((provider) => provider.name === only);
-    const answers = await Promise.all(asked.map(modelsOf));
+    const answers = await Promise.all(asked.map((provider) => modelsOf(provider)));
     const models: CatalogEntry[] = only === undefined ? aliasEntries() : [];
     const failed: string[] = [];
     answers.forEach((answer, i) => {
@@ -167,4 +209,10 @@ export function createCatalog(
   }
 
   return { resolve, list, provider: (name) => byName.get(name) };
+}
+
+/** `model(high)`: a model with an effort behind it. */
+function withoutEffort(name: string): { model: string; effort: string | undefined } {
+  const parts = !name.endsWith(')') ? null : /^(.+)\(([a-z]{2,10})\)$/.exec(name);
+  return parts === null ? { model: name, effort: undefined } : { model: parts[1]!, effort: parts[2]! };
 }

@@ -1,24 +1,29 @@
 import { Hono, type Context } from 'hono';
-import { failureReply } from '../pipeline/answer.ts';
+import type { Caller } from '../access/gatekeeper.ts';
+import { spentOf } from '../access/usage-recorder.ts';
+import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import { serveCount } from '../pipeline/count.ts';
 import { serveEmbeddings } from '../pipeline/embed.ts';
 import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
 import { serveTurn } from '../pipeline/turn.ts';
 import type { Operation } from '../providers/provider.ts';
 import { prometheusContentType } from '../telemetry/prometheus.ts';
-import { clientName, startRecord } from '../telemetry/record.ts';
-import { invalidRequest, type Failure } from '../turn/failure.ts';
+import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts';
+import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import { adminRefusal, adminRoutes, isAdminPath } from './admin.ts';
+import type { AdminDeps } from './admin-route.ts';
 import { readBody } from './body.ts';
 import { callRoutes, type CallRoute } from './call-routes.ts';
-import { leaveOutClientMarks } from './client-habits.ts';
+import { leaveOutClientMarks, sessionIdOf, sessionInMetadata } from './client-habits.ts';
 import { refusedOrigin } from './guard.ts';
 import { modelRoutes } from './model-routes.ts';
 import { requestId } from './request-id.ts';
 import { surfaceOf } from './surface.ts';
 
-export interface ServerDeps extends PipelineDeps {
+export interface ServerDeps extends AdminDeps {
   readonly version: string;
-  readonly bodyBytesMax: number;
+  /** Names beside loopback under which the gateway is reached. */
+  readonly hosts: readonly string[];
   /** The bind is reachable from this machine only. */
   readonly onLoopback: boolean;
   /** The text of `/metrics`. */
@@ -32,14 +37,19 @@ function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
   modelRoutes(app, deps);
+  adminRoutes(app, deps);
   app.get('/healthz', (c) => c.json({ status: 'ok', version: deps.version }));
   app.get('/readyz', (c) =>
     deps.ready() ? c.json({ status: 'ready' }) : c.json({ status: 'draining' }, 503),
   );
-  app.get('/metrics', (c) => c.body(deps.metrics(), 200, { 'content-type': prometheusContentType }));
+  app.get('/metrics', (c) => {
+    // What all callers together ask for and cost is the owner's to know; whoever is on the machine is the owner.
+    if (!deps.onLoopback) deps.gatekeeper.admin(c.req.raw.headers);
+    return c.body(deps.metrics(), 200, { 'content-type': prometheusContentType });
+  });
   app.get('/', (c) => c.json({ name: 'dragoman', version: deps.version }));
   app.notFound((c) => refused(deps, c, noRoute(c)));
-  app.onError((_error, c) => refused(deps, c, internal));
+  app.onError((error, c) => refused(deps, c, error instanceof FailureError ? error.failure : internal));
   return app;
 }
 
@@ -58,10 +68,11 @@ export function createHandler(
   const app = createApp(deps);
   const match = callRoutes(deps.protocols);
   return (request, connections = {}) => {
-    const why = refusedOrigin(request.headers, deps.onLoopback);
+    const why = refusedOrigin(request.headers, deps.onLoopback, deps.hosts);
     const route = match(request.url);
     if (why !== undefined) {
       const { pathname } = new URL(request.url);
+      if (isAdminPath(pathname)) return adminRefusal(forbidden(why), requestId(null));
       const surface = route?.surface ?? surfaceOf(deps.protocols, pathname, request.headers);
       return failureReply(surface, forbidden(why), requestId(null));
     }
@@ -78,7 +89,7 @@ const serve: Record<Operation, (deps: PipelineDeps, inbound: Inbound) => Promise
   embed_batch: serveEmbeddings,
 };
 
-function call(
+async function call(
   deps: ServerDeps,
   route: CallRoute,
   request: Request,
@@ -87,6 +98,22 @@ function call(
   const { headers } = request;
   const { surface, operation } = route;
   const id = requestId(headers.get('x-request-id'));
+  const record = startRecord({
+    requestId: id,
+    surface: recordedAs[operation] ?? surface.id,
+    method: 'POST',
+    route: route.template,
+    startedMs: performance.now(),
+    client: clientName(headers.get('user-agent')),
+  });
+  let caller: Caller;
+  try {
+    caller = admitted(deps, headers, record);
+  } catch (error) {
+    const { failure } = error as FailureError;
+    finishRecord(deps, record, failure);
+    return failureReply(surface, failure, id, {}, route.asked?.asArray);
+  }
   return serve[operation](deps, {
     requestId: id,
     surface,
@@ -101,17 +128,24 @@ function call(
       return bytes;
     },
     client: request.signal,
+    caller,
+    sessionId: sessionIdOf(headers),
+    sessionIn: sessionInMetadata,
     only: route.only,
     leaveOut: leaveOutClientMarks,
-    record: startRecord({
-      requestId: id,
-      surface: recordedAs[operation] ?? surface.id,
-      method: 'POST',
-      route: route.template,
-      startedMs: performance.now(),
-      client: clientName(headers.get('user-agent')),
-    }),
+    record,
   });
+}
+
+/** Who asks, with a place taken at the gate until the record is closed; throws a failure that says why not. */
+function admitted({ gatekeeper }: ServerDeps, headers: Headers, record: TurnRecord): Caller {
+  const caller = gatekeeper.identify(headers);
+  if (caller.key === undefined) return caller;
+  record.keyId = caller.id;
+  const admission = gatekeeper.admit(caller);
+  record.rates = { requests: admission.requests, tokens: admission.tokens };
+  record.ended = () => admission.end(spentOf(record));
+  return caller;
 }
 
 /** What a call that is no turn is called in the log. */

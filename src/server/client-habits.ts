@@ -1,3 +1,4 @@
+import { asString, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { TurnRequest } from '../turn/request.ts';
 
@@ -18,4 +19,25 @@ export function leaveOutClientMarks(request: TurnRequest): Note[] {
       weight: 'note',
     },
   ];
+}
+
+/** Headers in which clients tell their conversation: Claude Code, Codex CLI (two spellings), opencode. */
+const sessionHeaders = ['x-claude-code-session-id', 'session-id', 'session_id', 'x-session-id'] as const;
+
+/** The id of the conversation that a client says it is in. */
+export function sessionIdOf(headers: Headers): string | undefined {
+  for (const name of sessionHeaders) {
+    const id = headers.get(name);
+    if (id !== null && id !== '' && id.length <= 256) return id;
+  }
+  return undefined;
+}
+
+/**
+ * The same from a body's `metadata`: Claude Code, and those that do as it does, write `user_…_session_…` or JSON with
+ * a `session_id` into `user_id`. Without a session in it, it names a person, who has many conversations.
+ */
+export function sessionInMetadata(metadata: JsonObject): string | undefined {
+  const id = asString(metadata.user_id);
+  return id?.includes('session') === true ? id : undefined;
 }

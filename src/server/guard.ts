@@ -2,16 +2,32 @@
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
 /**
- * Why a request must not be served, or `undefined`. On loopback the `Host` must be a loopback name and an
- * `Origin`, where a browser sends one, must be the gateway's own or another loopback page: a web page that has
- * its name resolve to 127.0.0.1 fails both.
+ * Why a request must not be served, or `undefined`. The `Host` must be a name of the gateway: a loopback name where
+ * it listens on loopback, or one of `hosts`; an `Origin`, where a browser sends one, must be such a name as well. A
+ * web page that has its own name resolve to the gateway's address fails both. Where it listens for others and
+ * `hosts` is empty, addresses are names of the gateway and words are not.
  */
-export function refusedOrigin(headers: Headers, onLoopback: boolean): string | undefined {
-  if (!onLoopback) return undefined;
+export function refusedOrigin(
+  headers: Headers,
+  onLoopback: boolean,
+  hosts: readonly string[],
+): string | undefined {
+  const isOwn = (host: string): boolean => {
+    if (loopback.test(host)) return true;
+    const name = host.replace(/:\d{1,5}$/, '').toLowerCase();
+    return hosts.includes(name) || (!onLoopback && hosts.length === 0 && address.test(name));
+  };
   const host = headers.get('host');
-  if (host !== null && !loopback.test(host)) return 'the Host header names no loopback address';
+  if (host !== null && !isOwn(host)) {
+    return onLoopback
+      ? 'the Host header names no loopback address'
+      : 'the Host header is not a name of this gateway';
+  }
   const origin = headers.get('origin');
   if (origin === null) return undefined;
   const at = origin.indexOf('://');
-  return at > 0 && loopback.test(origin.slice(at + 3)) ? undefined : 'the Origin is not a loopback page';
+  if (at > 0 && isOwn(origin.slice(at + 3))) return undefined;
+  return onLoopback ? 'the Origin is not a loopback page' : 'the Origin is not a page of this gateway';
 }
+
+const address = /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])$/;

@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono';
+import type { Caller } from '../access/gatekeeper.ts';
 import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
 import type { CatalogEntry } from '../routing/catalog.ts';
@@ -13,6 +14,7 @@ import {
   geminiModels,
   openAiModel,
   openAiModels,
+  publicId,
 } from './models.ts';
 import { requestId } from './request-id.ts';
 import { surfaceOf } from './surface.ts';
@@ -44,7 +46,14 @@ const shapes: Partial<Record<ProtocolId, Shape>> = {
   'google-gemini': { list: geminiModels, one: geminiModel },
 };
 
-type Answer = (deps: PipelineDeps, c: Context, shape: Shape, record: TurnRecord) => Promise<Response>;
+interface Asking {
+  readonly c: Context;
+  readonly shape: Shape;
+  readonly caller: Caller;
+  readonly record: TurnRecord;
+}
+
+type Answer = (deps: PipelineDeps, asking: Asking) => Promise<Response>;
 
 /** Answers and records, whatever the end. */
 async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answer): Promise<Response> {
@@ -60,7 +69,9 @@ async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answe
     client: clientName(headers.get('user-agent')),
   });
   try {
-    const response = await answer(deps, c, shapes[surface.id] ?? openAi, record);
+    const caller = deps.gatekeeper.identify(headers);
+    if (caller.key !== undefined) record.keyId = caller.id;
+    const response = await answer(deps, { c, shape: shapes[surface.id] ?? openAi, caller, record });
     response.headers.set('x-request-id', id);
     record.status = response.status;
     record.headersMs = performance.now();
@@ -73,28 +84,52 @@ async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answe
   }
 }
 
-const list: Answer = async (deps, c, shape) => {
+const list: Answer = async (deps, { c, shape, caller }) => {
   const only = knownProvider(deps, c);
   const { models, failed } = await deps.catalog.list(only);
+  const shown = await allowed(deps, caller, models, only);
   // A provider that could not be asked is named, so that a short list does not look like the whole one.
+  const missing = failed.filter((provider) => caller.key?.rules.providers?.includes(provider) ?? true);
   const headers: Record<string, string> =
-    failed.length > 0 ? { 'dragoman-notes': `unreachable: ${failed.join(', ')}` } : {};
+    missing.length > 0 ? { 'dragoman-notes': `unreachable: ${missing.join(', ')}` } : {};
   return c.json(
-    shape.list(models, only !== undefined, (name) => c.req.query(name)),
+    shape.list(shown, only !== undefined, (name) => c.req.query(name)),
     200,
     headers,
   );
 };
 
-const one: Answer = async (deps, c, shape, record) => {
+const one: Answer = async (deps, { c, shape, caller, record }) => {
   const only = knownProvider(deps, c);
   const wanted = c.req.param('id')!;
   record.model = wanted;
   const { models } = await deps.catalog.list(only);
-  const entry = models.find((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
+  const named = models.filter((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);
+  const [entry] = await allowed(deps, caller, named, only);
   if (!entry) notFound(`the model ${JSON.stringify(wanted)} does not exist here`, 'model_not_found');
   return c.json(shape.one(entry, only !== undefined));
 };
+
+/** The entries that the caller's key lets it ask for by the name that they are listed under. */
+async function allowed(
+  { gatekeeper, catalog }: PipelineDeps,
+  caller: Caller,
+  entries: readonly CatalogEntry[],
+  only: string | undefined,
+): Promise<readonly CatalogEntry[]> {
+  if (caller.key === undefined) return entries;
+  const mayUse = async (entry: CatalogEntry): Promise<boolean> => {
+    const name = publicId(entry, only !== undefined);
+    if (entry.aliasOf === undefined) return gatekeeper.mayUse(caller, name, entry.provider);
+    // An alias is to be had where any of its targets is.
+    const result = await catalog.resolve(name);
+    return (
+      result.found && result.routes.some(({ provider }) => gatekeeper.mayUse(caller, name, provider.name))
+    );
+  };
+  const may = await Promise.all(entries.map(mayUse));
+  return entries.filter((_, i) => may[i]);
+}
 
 function knownProvider(deps: PipelineDeps, c: Context): string | undefined {
   const only = c.req.param('provider');

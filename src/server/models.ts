@@ -6,7 +6,8 @@ import type { JsonObject } from '../turn/json.ts';
 const undatedSeconds = 1_735_689_600;
 
 /** A model's public name: with its provider in front unless the caller asked one provider only. */
-const publicId = (entry: CatalogEntry, scoped: boolean): string => (scoped ? entry.id : publicName(entry));
+export const publicId = (entry: CatalogEntry, scoped: boolean): string =>
+  scoped ? entry.id : publicName(entry);
 
 /** `GET /v1/models` as OpenAI answers it. */
 export function openAiModels(entries: readonly CatalogEntry[], scoped: boolean): JsonObject {

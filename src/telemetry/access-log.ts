@@ -87,7 +87,7 @@ export function accessLog(options: AccessLogOptions): AccessLog {
       const level = levelOf(record);
       if (severity[level] < least) return;
       tellDropped();
-      const fields = requestFields(record);
+      const fields = requestFields(record, least === severity.debug);
       writer.push(
         pretty ? prettyRecord(nowMs(), clean(fields), color) : json(nowMs(), level, 'request', fields),
       );

@@ -4,8 +4,9 @@ import type { TurnRecord } from './record.ts';
 
 /** A request goes to the upstream that the record names: from here on it may cost something. */
 export function openCharge(record: TurnRecord): void {
-  const { provider = '', upstreamModel: model = '', prices } = record;
-  record.charging = { provider, model, prices };
+  const { provider = '', accountId: account, upstreamModel: model = '', prices } = record;
+  record.charging = { provider, account, model, prices };
+  record.usage = undefined;
 }
 
 /** The upstream was not reached, or has refused: it charges nothing. */
@@ -19,7 +20,9 @@ export function dropCharge(record: TurnRecord): void {
  */
 export function settleCharge(record: TurnRecord, usage: Usage | undefined, whole: boolean): void {
   if (record.charging === undefined) return;
-  record.costs = [...record.costs, dispatchCost({ ...record.charging, usage, whole })];
+  const { account } = record.charging;
+  const cost = dispatchCost({ ...record.charging, usage, whole });
+  record.costs = [...record.costs, { ...cost, account, usage }];
   record.charging = undefined;
   const sum = turnCost(record.costs);
   record.costUsd = sum?.usd;

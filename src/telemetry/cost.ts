@@ -96,7 +96,11 @@ export type CostBasis = 'exact' | 'partial' | 'unknown';
 /** What one dispatch of a turn cost. A turn that was tried again has several. */
 export interface DispatchCost {
   readonly provider: string;
+  /** The account's id. */
+  readonly account?: string;
   readonly model: string;
+  /** What its upstream counted, as far as it got to say it. */
+  readonly usage?: Usage;
   /** Absent when not known. */
   readonly usd?: number;
   readonly basis: CostBasis;

@@ -1,11 +1,32 @@
 import { inputTokens, outputTokens } from '../turn/usage.ts';
-import { registry, type Counter } from './prometheus.ts';
+import { registry, type Counter, type Reading } from './prometheus.ts';
 import type { Recorder, TurnRecord } from './record.ts';
 
 /** The gateway's metrics. */
 export interface Metrics extends Recorder {
+  /** Where the states of accounts are read from at each writing. */
+  accounts(read: () => readonly AccountState[]): void;
   /** All of them in the Prometheus text format, for `/metrics`. */
   write(): string;
+}
+
+/**
+ * How an account is as a whole: `partial` when it is not well with some of its models only, `needs_login` and
+ * `disabled` when it is not asked at all.
+ */
+export const accountStateNames = [
+  'ok',
+  'partial',
+  'cooling',
+  'suspended',
+  'needs_login',
+  'disabled',
+] as const;
+
+export interface AccountState {
+  readonly provider: string;
+  readonly account: string;
+  readonly state: (typeof accountStateNames)[number];
 }
 
 export interface MetricsOptions {
@@ -100,6 +121,13 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     ['provider', 'model', 'lacks'],
   );
   const streams = metrics.gauge('dragoman_streams_open', 'Streams to clients that are open now.', []).with();
+  let accounts: () => readonly AccountState[] = () => [];
+  metrics.readGauge(
+    'dragoman_account_state',
+    'How each account is: 1 for the state it is in, 0 for the others.',
+    ['provider', 'account', 'state'],
+    () => accountReadings(accounts()),
+  );
   processMetrics(metrics, options);
 
   const newSeries = (surface: string, provider: string, model: string) => {
@@ -165,9 +193,23 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     streamsOpen(change) {
       streams.add(change);
     },
+    accounts(read) {
+      accounts = read;
+    },
     write: () => metrics.write(),
   };
 }
+
+/** Accounts that get series of their own. */
+const accountsMax = 500;
+
+const accountReadings = (states: readonly AccountState[]): Reading[] =>
+  states.slice(0, accountsMax).flatMap(({ provider, account, state }) =>
+    accountStateNames.map((name) => ({
+      labels: [provider, account, name],
+      value: name === state ? 1 : 0,
+    })),
+  );
 
 /**
  * The model's name as a label. Names come from clients, so their number is bounded, and one that no upstream

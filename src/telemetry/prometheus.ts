@@ -23,6 +23,8 @@ export interface Family<Series> {
 export interface Registry {
   counter(name: string, help: string, labels: readonly string[]): Family<Counter>;
   gauge(name: string, help: string, labels: readonly string[]): Family<Gauge>;
+  /** A gauge whose series are read at each writing, so that what is gone is not written any more. */
+  readGauge(name: string, help: string, labels: readonly string[], read: () => Iterable<Reading>): void;
   /** `buckets` are upper bounds, ascending; +Inf is added. */
   histogram(
     name: string,
@@ -34,6 +36,12 @@ export interface Registry {
   beforeWrite(refresh: () => void): void;
   /** All families in the Prometheus text format 0.0.4. */
   write(): string;
+}
+
+/** The value of one series, with its labels in the family's order. */
+export interface Reading {
+  readonly labels: readonly string[];
+  readonly value: number;
 }
 
 interface Written {
@@ -53,6 +61,13 @@ export function registry(): Registry {
   const families: Written[] = [];
   const refreshers: (() => void)[] = [];
 
+  const head = (name: string, help: string, type: string): readonly string[] => [
+    `# HELP ${name} ${escapeHelp(help)}`,
+    `# TYPE ${name} ${type}`,
+  ];
+  const labelText = (labels: readonly string[], values: readonly string[]): string =>
+    labels.map((label, index) => `${label}="${escapeLabel(values[index] ?? '')}"`).join(',');
+
   const family = <Series extends Written>(
     name: string,
     help: string,
@@ -64,13 +79,13 @@ export function registry(): Registry {
     families.push({
       write(lines) {
         if (byLabels.size === 0) return;
-        lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
+        lines.push(...head(name, help, type));
         for (const series of byLabels.values()) series.write(lines);
       },
     });
     return {
       with(...values) {
-        const text = labels.map((label, index) => `${label}="${escapeLabel(values[index] ?? '')}"`).join(',');
+        const text = labelText(labels, values);
         let series = byLabels.get(text);
         if (series === undefined) byLabels.set(text, (series = create(text)));
         return series;
@@ -83,6 +98,17 @@ export function registry(): Registry {
     gauge: (name, help, labels) => family(name, help, 'gauge', labels, (text) => number(name, text)),
     histogram: (name, help, labels, buckets) =>
       family(name, help, 'histogram', labels, (text) => histogram(name, text, buckets)),
+    readGauge(name, help, labels, read) {
+      families.push({
+        write(lines) {
+          const readings = [...read()];
+          if (readings.length === 0) return;
+          lines.push(...head(name, help, 'gauge'));
+          for (const { labels: values, value } of readings)
+            lines.push(`${name}{${labelText(labels, values)}} ${formatNumber(value)}`);
+        },
+      });
+    },
     beforeWrite(refresh) {
       refreshers.push(refresh);
     },

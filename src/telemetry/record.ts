@@ -8,6 +8,14 @@ import type { CostBasis, DispatchCost, Prices } from './cost.ts';
 /** How a request ended: answered, failed, left by the client, or cut by the upstream in mid reply. */
 export type Outcome = 'ok' | 'error' | 'cancelled' | 'cut';
 
+/** A rate as it stands after a request was let in. */
+export interface RateState {
+  readonly limit: number;
+  readonly remaining: number;
+  /** Until it is whole again. */
+  readonly resetMs: number;
+}
+
 /**
  * What the gateway remembers of one request, whatever its end. It is filled in while the request travels and
  * handed to the recorders once, when the last byte has gone out. It holds no prompt and no reply; only a failure's
@@ -20,8 +28,20 @@ export interface TurnRecord {
   readonly method: string;
   /** The route's template such as `/{provider}/v1/messages`, never the URL as it came. */
   route: string;
+  /** The id of the caller's gateway key; absent where none is needed. */
+  keyId?: string;
+  /** What is left of the key's rates, for the reply's headers. */
+  rates?: { readonly requests?: RateState; readonly tokens?: RateState };
   /** The provider's configured name, once the request has one. */
   provider?: string;
+  /** The account that served it, or that was asked last: its name, its id, and why it was chosen. */
+  account?: string;
+  accountId?: string;
+  chosen?: string;
+  /** How many accounts were asked. */
+  attempts?: number;
+  /** Those that did not serve it, in the order they were asked, when another was asked after them or could have been. */
+  refusals?: readonly Refusal[];
   /** The model as the client asked for it. */
   model?: string;
   upstreamModel?: string;
@@ -31,14 +51,20 @@ export interface TurnRecord {
   /** HTTP status for the client; 499 when it left before it had one. */
   status: number;
   outcome: Outcome;
-  failure?: Pick<Failure, 'kind' | 'scope' | 'code' | 'cause'> & Partial<Pick<Failure, 'message'>>;
+  failure?: Pick<Failure, 'kind' | 'scope' | 'code' | 'cause'> &
+    Partial<Pick<Failure, 'message' | 'upstream'>>;
   stop?: Stop;
   /** What tokens cost where the request goes; replaced when it goes elsewhere. */
   prices?: Prices;
   /** Of the last dispatch, as far as its upstream got to state it. */
   usage?: Usage;
   /** The dispatch that is charged for now; see `charges.ts`. */
-  charging?: { readonly provider: string; readonly model: string; readonly prices?: Prices };
+  charging?: {
+    readonly provider: string;
+    readonly account?: string;
+    readonly model: string;
+    readonly prices?: Prices;
+  };
   /** What each dispatch cost that an upstream began to answer, in order. */
   costs: readonly DispatchCost[];
   /** The sum of them; absent when there are none, and when one of them is not known. */
@@ -58,6 +84,16 @@ export interface TurnRecord {
   bytesOut: number;
   /** The client's program, see {@link clientName}. */
   client?: string;
+  /** Called once when the record is closed: lets go of what the request held, such as its place at the gate. */
+  ended?: (failure: Failure | undefined) => void;
+}
+
+/** An account that was asked in vain: why it was chosen, and what was wrong with whom. */
+export interface Refusal extends Pick<Failure, 'kind' | 'scope' | 'status'> {
+  readonly provider: string;
+  readonly account: string;
+  readonly model: string;
+  readonly chosen: string;
 }
 
 /** Takes what the gateway has to tell. Must neither throw nor wait. */

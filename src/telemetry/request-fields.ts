@@ -1,3 +1,4 @@
+import { machineWord } from '../turn/failure.ts';
 import { inputTokens, outputTokens } from '../turn/usage.ts';
 import type { TurnRecord } from './record.ts';
 
@@ -7,15 +8,16 @@ export type FieldValue = string | number | boolean | readonly string[] | undefin
 /** How many notes of a request are written out; `notes_count` has them all. */
 const notesMax = 20;
 const noteCharsMax = 160;
-const codeCharsMax = 120;
+/** Accounts that were asked in vain; `attempts` counts them all. */
+const refusalsMax = 10;
 const errorCharsMax = 300;
 const framesMax = 6;
 
 /**
  * A record as it is logged: the same flat fields for every request, absent where there is nothing to say. Nothing
- * is masked yet.
+ * is masked yet. What an upstream said in its own words may quote the request, and is there `withWords` only.
  */
-export function requestFields(record: TurnRecord) {
+export function requestFields(record: TurnRecord, withWords = false) {
   const { usage, failure, stop, notes } = record;
   return {
     request_id: record.requestId,
@@ -24,7 +26,12 @@ export function requestFields(record: TurnRecord) {
     route: record.route,
     status: record.status,
     outcome: record.outcome,
+    key: record.keyId,
     provider: record.provider,
+    account: record.account,
+    chosen: record.chosen,
+    attempts: record.attempts,
+    refusals: record.refusals && refusalTexts(record.refusals),
     model: record.model,
     upstream_model: record.upstreamModel === record.model ? undefined : record.upstreamModel,
     upstream_protocol: record.upstreamProtocol,
@@ -33,8 +40,11 @@ export function requestFields(record: TurnRecord) {
     stop: stop?.reason,
     failure: failure?.kind,
     failure_scope: failure?.scope,
-    failure_code: failure?.code?.slice(0, codeCharsMax),
-    error: failure?.message?.slice(0, errorCharsMax),
+    failure_code: machineWord(failure?.code),
+    error:
+      withWords || failure?.upstream?.protocol === undefined
+        ? failure?.message?.slice(0, errorCharsMax)
+        : undefined,
     cause: failure?.cause === undefined ? undefined : causeText(failure.cause, failure.kind === 'internal'),
     input_tokens: usage && inputTokens(usage),
     output_tokens: usage && outputTokens(usage),
@@ -53,6 +63,15 @@ export function requestFields(record: TurnRecord) {
     client: record.client,
   } satisfies Record<string, FieldValue>;
 }
+
+/** `PROVIDER/ACCOUNT MODEL balance: rate_limited 429 of the account`, so that every step of a failover can be followed. */
+const refusalTexts = (refusals: NonNullable<TurnRecord['refusals']>): string[] =>
+  refusals
+    .slice(0, refusalsMax)
+    .map(
+      ({ provider, account, model, chosen, kind, status, scope }) =>
+        `${provider}/${account} ${model.slice(0, noteCharsMax)} ${chosen}: ${kind} ${status} of the ${scope}`,
+    );
 
 const noteTexts = (notes: TurnRecord['notes']): string[] =>
   notes.slice(0, notesMax).map(({ path, action }) => `${path.slice(0, noteCharsMax)}=${action}`);

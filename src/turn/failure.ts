@@ -57,6 +57,10 @@ export interface Failure {
   readonly cause?: unknown;
 }
 
+/** A code as far as it is one: some upstreams put sentences there, which may quote the request. */
+export const machineWord = (code: string | undefined): string | undefined =>
+  code !== undefined && /^[\w.:/-]{1,64}$/.test(code) ? code : undefined;
+
 /** Carries a failure through code that throws; caught at the edge of the pipeline. */
 export class FailureError extends Error {
   override readonly name = 'FailureError';

@@ -48,6 +48,8 @@ export function stubGateway(): {
           server = Bun.serve({ hostname: host, port, idleTimeout: 0, fetch: answer });
           return { url: `http://${host}:${server.port}` };
         },
+        reload: () => [],
+        provider: () => undefined,
         async models() {
           const models = config.providers.map(({ name }) => ({ id: 'm\u001b[31m1', provider: name }));
           return { models, failed: config.providers.some(({ name }) => name === 'down') ? ['down'] : [] };

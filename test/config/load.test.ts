@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { loadConfig, type Flags } from '../../src/config/load.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { configOf, kinds, problemsOf } from './kinds.ts';
@@ -154,7 +155,7 @@ describe('${NAME}', () => {
 
   test('in a key or a comment it means nothing', () => {
     expect(configOf('# ${NOT_SET}\nmodels:\n  "${NOT_SET}": [demo/echo]\n').models['${NOT_SET}']).toEqual([
-      'demo/echo',
+      { target: 'demo/echo' },
     ]);
   });
 });
@@ -190,8 +191,8 @@ describe('what overrides what', () => {
 
   test('a wrong override is told of by its own name', () => {
     const env = { DRAGOMAN_PORT: 'abc', DRAGOMAN_FIDELITY: 'strct' };
-    expect(problemsOf(text, { env, flags: { host: '1.2.3.4' } }).map((line) => line.slice(0, 45))).toEqual([
-      '--host: server.host: a gateway without keys may only listen on'.slice(0, 45),
+    expect(problemsOf(text, { env, flags: { host: '' } }).map((line) => line.slice(0, 45))).toEqual([
+      '--host: server.host: must not be empty',
       'DRAGOMAN_PORT: server.port: expected a number',
       'DRAGOMAN_FIDELITY: fidelity: expected one of warn, strict'.slice(0, 45),
     ]);
@@ -253,6 +254,23 @@ describe('where the configuration is found', () => {
       ['anthropic', 'anthropic', 'http://127.0.0.1:1', 'sk-a'],
       ['google', 'google', 'https://generativelanguage.googleapis.com', 'AIza-g'],
       ['demo', 'demo', undefined, undefined],
+    ]);
+    // One that somebody has logged in to needs no key; one whose type is not known, or wants more, does not start.
+    const loggedIn = ['anthropic', 'google', 'strict', 'gone'];
+    const strict = z.strictObject({ name: z.string(), type: z.literal('strict'), base_url: z.url() });
+    const withLogins = loadConfig({
+      kinds: { ...kinds, strict },
+      env: { ANTHROPIC_API_KEY: 'sk-a', GOOGLE_GEMINI_BASE_URL: 'http://127.0.0.1:2' },
+      cwd: empty,
+      loggedIn,
+    });
+    expect(
+      withLogins.ok &&
+        withLogins.config.providers.map(({ name, base_url, api_key }) => [name, base_url, api_key]),
+    ).toEqual([
+      ['anthropic', 'https://api.anthropic.com', 'sk-a'],
+      ['google', 'http://127.0.0.1:2', undefined],
+      ['demo', undefined, undefined],
     ]);
     const wrong = load({ OPENAI_API_KEY: 'sk-o', OPENAI_BASE_URL: 'nope' }, {}, empty);
     expect(!wrong.ok && wrong.problems.map(formatProblem)).toEqual([

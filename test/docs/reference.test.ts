@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkConfig } from '../../src/config/load.ts';
 import { createGateway, providerSchemas } from '../../src/gateway.ts';
+import { allAdminRoutes } from '../../src/server/admin.ts';
 import { requestFields } from '../../src/telemetry/request-fields.ts';
 import { projectRoot } from '../support/program.ts';
 import { turnRecord } from '../telemetry/records.ts';
@@ -47,6 +48,18 @@ test('the log fields are those that are written', () => {
   expect(firstColumn(read('operations.md'), 'Log').sort()).toEqual(
     ['time', 'level', 'event', ...written].sort(),
   );
+});
+
+test('the routes of administration are those that there are', () => {
+  const routes = allAdminRoutes.map(({ method, path }) => `${method} /admin${path}`);
+  expect(firstColumn(read('operations.md'), 'Administration').sort()).toEqual(routes.sort());
+});
+
+test('the states of accounts are those that `dragoman accounts` shows', () => {
+  const states = firstColumn(read('operations.md'), 'Accounts');
+  expect(states).toEqual(['ok', 'cooling', 'suspended', 'needs a login', 'switched off']);
+  const source = readFileSync(join(projectRoot, 'src/cli/accounts.ts'), 'utf8');
+  for (const state of ['ok', 'needs a login', 'switched off']) expect(source).toContain(state);
 });
 
 test('the health routes answer as the table says', async () => {

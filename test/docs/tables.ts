@@ -51,8 +51,16 @@ function configurationTables(): string {
       (kind) =>
         `### \`providers\`, type \`${kind.properties!.type!.const}\`\n\n${keyTable(kind.properties!, kind.required ?? [])}`,
     ),
+    `### An entry of \`accounts\`\n\n${entryTable(kinds[0]!.properties!.accounts!.items!)}`,
+    `### A target of \`models\`, unless it is text\n\n${entryTable(mapping(schema.properties!.models!))}`,
   ].join('\n\n');
 }
+
+/** What an alias's target is, where it is a mapping. */
+const mapping = ({ additionalProperties }: Node): Node =>
+  (additionalProperties as Node).items!.anyOf!.find((each) => each.properties !== undefined)!;
+
+const entryTable = ({ properties, required }: Node): string => keyTable(properties!, required ?? []);
 
 function keyTable(properties: Readonly<Record<string, Node>>, required: readonly string[]): string {
   const rows = Object.entries(properties)
@@ -66,9 +74,13 @@ function keyTable(properties: Readonly<Record<string, Node>>, required: readonly
 }
 
 function typeText(node: Node): string {
-  if (node.anyOf) return typeText(node.anyOf.find((each) => each.pattern !== '\\$\\{')!);
+  if (node.anyOf) {
+    const own = node.anyOf.filter((each) => each.pattern !== '\\$\\{');
+    return own.map(typeText).join(' or ');
+  }
   if (node.enum) return node.enum.map((choice) => `\`${choice}\``).join(', ');
   if (node.type === 'array') return `list of ${node.items!.oneOf ? 'providers' : typeText(node.items!)}`;
+  if (node.type === 'object' && node.properties) return 'mappings, see below';
   if (node.type === 'object') return `mapping of names to ${typeText(node.additionalProperties as Node)}`;
   if (node.type === 'boolean') return '`true`, `false`';
   if (node.type === 'string') return node.format === 'uri' ? 'URL' : 'text';
@@ -82,6 +94,8 @@ function variablesTable(): string {
     ['variable', 'what', 'flag of `serve`'],
     [
       ['`DRAGOMAN_CONFIG`', 'the configuration file', '`--config`'],
+      ['`DRAGOMAN_HOME`', 'the directory of its state, see [operations](operations.md#state)', ''],
+      ['`DRAGOMAN_SECRET`', 'what stored secrets are sealed with, instead of a key file', ''],
       ...overridable.map(({ path, variable, spelled }) => [
         `\`${variable}\``,
         `\`${path.join('.')}\``,
@@ -98,6 +112,7 @@ function variablesTable(): string {
 /** Every metric there is, from what the program writes of turns that have everything. */
 function metricsTable(): string {
   const metrics = turnMetrics({ version: '0' });
+  metrics.accounts(() => [{ provider: 'x', account: 'x', state: 'ok' }]);
   metrics.record(
     turnRecord({
       notes: [{ path: 'x', action: 'dropped', why: 'x', weight: 'note' }],

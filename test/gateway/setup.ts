@@ -1,8 +1,9 @@
 import { configSchema } from '../../src/config/schema.ts';
 import { createGateway, providerSchemas, type Gateway } from '../../src/gateway.ts';
+import type { State } from '../../src/server/state.ts';
 import type { TurnRecord } from '../../src/telemetry/record.ts';
 import { blocksOfPayloads, type SseBlock } from '../support/corpus.ts';
-import { startReplay, type ReplayUpstream } from '../support/replay.ts';
+import { startReplay, type ReplayRequest, type ReplayUpstream } from '../support/replay.ts';
 
 /** A gateway in this process in front of one replay upstream that stands behind a provider for each protocol. */
 export interface Bench {
@@ -20,40 +21,62 @@ export const surfaceNames: readonly SurfaceName[] = ['chat', 'responses', 'messa
 export interface BenchOptions {
   readonly server?: Record<string, unknown>;
   readonly top?: Record<string, unknown>;
-  readonly providers?: readonly Record<string, unknown>[];
+  /** Instead of one for each protocol; a function is given the upstream's address. */
+  readonly providers?:
+    readonly Record<string, unknown>[] | ((upstream: string) => readonly Record<string, unknown>[]);
+  /** Names of accounts that each provider has instead of the one key, in order of preference; see {@link askedAt}. */
+  readonly accounts?: readonly string[];
+  readonly state?: State;
 }
+
+/** Which of the accounts a request came with. */
+export function askedAt({ headers }: ReplayRequest): string {
+  const key =
+    headers.get('authorization')?.slice('Bearer '.length) ??
+    headers.get('x-api-key') ??
+    headers.get('x-goog-api-key');
+  return key?.replace(/^sk-/, '') ?? '';
+}
+
+/** Accounts of a provider's configuration. */
+export const accountsCalled = (...names: readonly string[]) =>
+  names.map((name) => ({ name, api_key: `sk-${name}` }));
 
 /** Starts it. Models are `chat/m`, `responses/m`, `messages/m` and `gemini/m`, by what the upstream speaks. */
 export function startBench(options: BenchOptions = {}): Bench {
   const upstream = startReplay({ models: ['m'] });
   const records: TurnRecord[] = [];
   let open = 0;
+  const credentials = options.accounts
+    ? { accounts: accountsCalled(...options.accounts) }
+    : { api_key: 'sk-upstream-secret' };
+  const given = typeof options.providers === 'function' ? options.providers(upstream.url) : options.providers;
   const openAi = (name: string, protocol: string) => ({
     name,
     type: 'openai',
     base_url: `${upstream.url}/v1`,
-    api_key: 'sk-upstream-secret',
+    ...credentials,
     protocols: [protocol],
     models: ['m'],
   });
   const config = configSchema(providerSchemas).parse({
     server: options.server ?? {},
     ...options.top,
-    providers: options.providers ?? [
+    providers: given ?? [
       openAi('chat', 'openai-chat'),
       openAi('responses', 'openai-responses'),
       {
         name: 'messages',
         type: 'anthropic',
         base_url: upstream.url,
-        api_key: 'sk-upstream-secret',
+        ...credentials,
         models: ['m'],
       },
       {
         name: 'gemini',
         type: 'google',
         base_url: upstream.url,
-        api_key: 'sk-upstream-secret',
+        ...credentials,
         models: ['m'],
       },
     ],
@@ -61,6 +84,7 @@ export function startBench(options: BenchOptions = {}): Bench {
   const gateway = createGateway({
     config,
     version: 'test',
+    state: options.state,
     metrics: () => '',
     recorder: { record: (record) => records.push(record), streamsOpen: (change) => (open += change) },
   });

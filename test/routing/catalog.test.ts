@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { configuredAccount } from '../../src/accounts/account.ts';
 import type { ModelInfo, Provider } from '../../src/providers/provider.ts';
 import { createCatalog, publicName } from '../../src/routing/catalog.ts';
 
@@ -12,13 +13,19 @@ function provider(name: string, configured?: string[], discover?: () => Promise<
     discover: discover ?? (async () => []),
     prepare: () => ({ url: '', headers: {}, body: '' }),
     send: async () => new Response(),
-    secrets: [],
+    accounts: [],
+    anonymous: true,
   };
 }
 
+const account = configuredAccount('one', { name: 'a', token: 't' });
+const ask = (each: Provider, signal: AbortSignal) => each.discover(signal, account);
+
 const target = async (catalog: ReturnType<typeof createCatalog>, name: string, only?: string) => {
   const result = await catalog.resolve(name, only);
-  return result.found ? `${result.route.provider.name}:${result.route.model}` : result.near;
+  return result.found
+    ? result.routes.map(({ provider: { name }, model }) => `${name}:${model}`).join(' ')
+    : result.near;
 };
 
 describe('finding a model', () => {
@@ -28,8 +35,9 @@ describe('finding a model', () => {
       provider('two', ['shared', 'org/deep-model']),
       provider('open', undefined, async () => [{ id: 'found-model' }]),
     ],
-    { fast: ['two/shared', 'one/gpt-small'] },
+    { fast: [{ target: 'two/shared' }, { target: 'one/gpt-small', effort: 'low' }] },
     Date.now,
+    ask,
   );
 
   test.each([
@@ -37,7 +45,9 @@ describe('finding a model', () => {
     ['two/org/deep-model', 'two:org/deep-model'],
     ['org/deep-model', 'two:org/deep-model'],
     ['shared', 'one:shared'],
-    ['fast', 'two:shared'],
+    ['fast', 'two:shared one:gpt-small'],
+    ['one/gpt-small(high)', 'one:gpt-small'],
+    ['shared(low)', 'one:shared'],
     ['found-model', 'open:found-model'],
     ['open/anything-at-all', 'open:anything-at-all'],
   ])('%s goes to %s', async (name, expected) => {
@@ -58,7 +68,7 @@ describe('finding a model', () => {
 });
 
 test('the list has the aliases first, under their own names', async () => {
-  const catalog = createCatalog([provider('one', ['m'])], { fast: ['one/m'] }, Date.now);
+  const catalog = createCatalog([provider('one', ['m'])], { fast: [{ target: 'one/m' }] }, Date.now, ask);
   const { models } = await catalog.list();
   expect(models.map(publicName)).toEqual(['fast', 'one/m']);
   expect((await catalog.list('one')).models.map(publicName)).toEqual(['one/m']);
@@ -74,7 +84,7 @@ describe('discovery', () => {
       if (away) throw new Error('away');
       return [{ id: 'm' }];
     });
-    const catalog = createCatalog([open], {}, () => nowMs);
+    const catalog = createCatalog([open], {}, () => nowMs, ask);
     await Promise.all([catalog.list(), catalog.list(), catalog.resolve('m')]);
     expect(asked).toBe(1);
     away = true;
@@ -90,7 +100,7 @@ describe('discovery', () => {
 
   test('one provider that fails does not hide the others', async () => {
     const broken = provider('broken', undefined, async () => Promise.reject(new Error('no')));
-    const catalog = createCatalog([broken, provider('well', ['m'])], {}, Date.now);
+    const catalog = createCatalog([broken, provider('well', ['m'])], {}, Date.now, ask);
     expect(await catalog.list()).toEqual({ models: [{ id: 'm', provider: 'well' }], failed: ['broken'] });
     expect(await target(catalog, 'm')).toBe('well:m');
   });
@@ -100,15 +110,16 @@ test('a route and an entry carry what is known of the model at its provider, an 
   const known: Record<string, { outputTokensMax: number }> = { 'one/m': { outputTokensMax: 7 } };
   const catalog = createCatalog(
     [provider('one', ['m']), provider('open', undefined, async () => [{ id: 'm' }, { id: 'n' }])],
-    { fast: ['one/m'] },
+    { fast: [{ target: 'one/m' }] },
     Date.now,
+    ask,
     (name, model) => known[`${name}/${model}`],
   );
   for (const name of ['fast', 'one/m', 'm']) {
-    expect(await catalog.resolve(name)).toMatchObject({ route: { facts: { outputTokensMax: 7 } } });
+    expect(await catalog.resolve(name)).toMatchObject({ routes: [{ facts: { outputTokensMax: 7 } }] });
   }
   const other = await catalog.resolve('open/m');
-  expect(other.found && other.route.facts).toBeUndefined();
+  expect(other.found && other.routes[0]!.facts).toBeUndefined();
   const { models } = await catalog.list();
   expect(models.map((entry) => [publicName(entry), entry.facts?.outputTokensMax])).toEqual([
     ['fast', 7],
@@ -116,4 +127,19 @@ test('a route and an entry carry what is known of the model at its provider, an 
     ['open/m', undefined],
     ['open/n', undefined],
   ]);
+});
+
+test('options of an alias and an effort behind a name go with the route', async () => {
+  const aliases = { fast: [{ target: 'one/m', effort: 'low', outputTokensMax: 5 }, { target: 'one/n' }] };
+  const catalog = createCatalog([provider('one', ['m', 'n', 'odd(name)'])], aliases, Date.now, ask);
+  const options = async (name: string) => {
+    const result = await catalog.resolve(name);
+    return result.found && result.routes.map((route) => route.options);
+  };
+  expect(await options('fast')).toEqual([{ effort: 'low', outputTokensMax: 5 }, undefined]);
+  expect(await options('fast(high)')).toEqual([{ effort: 'high', outputTokensMax: 5 }, { effort: 'high' }]);
+  expect(await options('one/m(high)')).toEqual([{ effort: 'high' }]);
+  expect(await options('m(max)')).toEqual([{ effort: 'max' }]);
+  expect(await options('one/odd(name)')).toEqual([undefined]);
+  expect(await options('constructor')).toBe(false);
 });

@@ -107,7 +107,8 @@ describe('the access log', () => {
     expect(notes).toContain('seed=dropped');
     expect(whole!.notes_count).toBe(notes.length);
     expect(refused).toMatchObject({ level: 'warn', failure_code: 'slow_down' });
-    expect(refused?.error).toStartWith('Slow down, ');
+    // The upstream's own words may quote the request.
+    expect(refused).not.toHaveProperty('error');
     expect(unreachable?.error).toBe('provider gone could not be reached: the connection was refused');
   });
 
@@ -129,13 +130,13 @@ describe('lines for people', () => {
     served.upstream.enqueue(replies('chat'), refusal(429, 'slow down'));
     await askWhole(served, 'messages', { stream: true, top_k: 3 });
     await askWhole(served, 'chat', {});
-    await served.program.until(/slow down/);
+    await served.program.until(/slow_down/);
     const lines = served.program.stdout().trimEnd().split('\n');
     expect(lines[0]).toBe(`listening on ${served.url}`);
     expect(lines[1]).toMatch(
       /^\d\d:\d\d:\d\d {2}200 {2}anthropic-messages {2}chat\/m {2,}[\d.]+m?s {2}first \S+ {2}5→2 tok {2}top_k=dropped/,
     );
-    expect(lines[2]).toMatch(/429 {2}openai-chat {2,}chat\/m .*error rate_limited slow_down {2}slow down$/);
+    expect(lines[2]).toMatch(/429 {2}openai-chat {2,}chat\/m .*error rate_limited slow_down$/);
     expect(served.program.stdout()).not.toContain('\u001b');
   });
 
@@ -155,7 +156,7 @@ describe('lines for people', () => {
 
   async function askAndWait(gateway: Served): Promise<void> {
     await askWhole(gateway, 'chat', {});
-    await gateway.program.until(/broken/);
+    await gateway.program.until(/error upstream/);
   }
 });
 

@@ -105,6 +105,15 @@ test('a port in use is said in one clear line, with status 1', async () => {
   await taken.stop(true);
 });
 
+test('a port that another gateway has is in use as well', async () => {
+  served = await startServed();
+  const { port } = new URL(served.url);
+  const program = startProgram({ args: ['serve', '--port', port] });
+  expect(await program.ended).toBe(1);
+  expect(program.stderr()).toStartWith(`error: 127.0.0.1:${port} is in use`);
+  await program.remove();
+});
+
 test.each(['warn', 'error'])('programs learn the address also with log.level: %s', async (level) => {
   served = await startServed({ log: { level } });
   expect(jsonLines(served.program.stdout())).toMatchObject([{ event: 'listening', url: served.url }]);

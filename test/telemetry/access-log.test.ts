@@ -54,6 +54,33 @@ describe('JSON lines', () => {
     });
   });
 
+  test('who served is there with all that were asked before', async () => {
+    const { log, text } = openLog();
+    const refusal = {
+      provider: 'up',
+      account: 'main',
+      model: 'big',
+      chosen: 'held',
+      kind: 'rate_limited',
+      scope: 'account',
+      status: 429,
+    } as const;
+    log.record(turnRecord({ account: 'spare', chosen: 'balance', attempts: 2, refusals: [refusal] }));
+    log.record(turnRecord({ refusals: Array.from({ length: 50 }, () => refusal) }));
+    await log.flush();
+    const [line, many] = text()
+      .trim()
+      .split('\n')
+      .map((each) => JSON.parse(each));
+    expect(line).toMatchObject({
+      account: 'spare',
+      chosen: 'balance',
+      attempts: 2,
+      refusals: ['up/main big held: rate_limited 429 of the account'],
+    });
+    expect(many.refusals).toHaveLength(10);
+  });
+
   test('the cost is a number of dollars and how well it is known', async () => {
     const { log, text } = openLog();
     log.record(turnRecord({ costUsd: 0.0145, costBasis: 'partial' }));

@@ -33,6 +33,23 @@ describe('/metrics', () => {
     ]);
   });
 
+  test('an account is in one state at a time, and gone when it is removed', () => {
+    const metrics = turnMetrics({ version: '0' });
+    expect(samples(metrics, 'dragoman_account_state')).toEqual([]);
+    let state: 'ok' | 'cooling' = 'ok';
+    let accounts = ['main', 'a "quoted" one'];
+    metrics.accounts(() => accounts.map((account) => ({ provider: 'p', account, state })));
+    const now = () =>
+      samples(metrics, 'dragoman_account_state')
+        .filter(({ value }) => value === 1)
+        .map(({ labels }) => labels);
+    expect(samples(metrics, 'dragoman_account_state')).toHaveLength(12);
+    expect(now()).toEqual(accounts.map((account) => ({ provider: 'p', account, state: 'ok' })));
+    state = 'cooling';
+    accounts = ['main'];
+    expect(now()).toEqual([{ provider: 'p', account: 'main', state: 'cooling' }]);
+  });
+
   test('one turn appears in every metric of a turn', () => {
     const metrics = turnMetrics({ version: '0' });
     metrics.record(

@@ -28,3 +28,21 @@ test('what is too short to be a secret does not eat ordinary words', () => {
 test('a secret with characters that mean something in patterns is taken as it is', () => {
   expect(redactor(['$&.*+?(x']).redact('a$&.*+?(xb')).toBe('a***b');
 });
+
+test('an owner’s secrets of now and those just before are masked, older ones are forgotten', () => {
+  const masks = redactor(['for-ever']);
+  const text = 'for-ever first-key second-key third-key';
+  masks.set('account', ['first-key']);
+  masks.set('account', ['second-key']);
+  expect(masks.redact(text)).toBe('*** *** *** third-key');
+  const { version } = masks;
+  masks.set('account', ['second-key']);
+  expect(masks.version).toBe(version);
+  masks.set('account', ['third-key']);
+  masks.set('other', ['first-key-of-another']);
+  expect(masks.redact(text)).toBe('*** first-key *** ***');
+});
+
+test('a gateway key keeps what it is known by', () => {
+  expect(redactor().redact('drg_ab12cd34_0123456789abcdefABCDEF0123456789')).toBe('drg_ab12cd34_***');
+});

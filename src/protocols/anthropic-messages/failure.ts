@@ -1,7 +1,10 @@
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
 import { asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
+import { narrowedScope } from '../refusal-words.ts';
 import { sseText } from '../sse.ts';
+import { unreadFailure } from '../unread-failure.ts';
+import { waitHint } from '../wait-hint.ts';
 import { protocolId } from './names.ts';
 
 interface Meaning {
@@ -69,32 +72,20 @@ const words: Readonly<Record<FailureKind, string>> = {
   internal: 'api_error',
 };
 
-/** Reads an upstream's error reply. A body of another shape is kind `upstream`, whatever its status. */
+/** Reads an upstream's error reply. A body of another shape is judged by its status. */
 export function decodeFailure(response: FailedResponse): Failure {
+  const { status, headers } = response;
   const body = asObject(parse(response.text));
   const error = asObject(body?.error);
-  const requestId = response.headers.get('request-id') ?? asString(body?.request_id);
-  const upstream: Failure['upstream'] = { protocol: protocolId, status: response.status, requestId };
-  const retry = response.headers.get('x-should-retry');
-  const retryAfterMs = retryAfter(response.headers);
-  if (error === undefined || typeof error.message !== 'string') {
-    const { scope, retryable } = byStatus[response.status] ?? byType.api_error!;
-    return {
-      kind: 'upstream',
-      scope: scope === 'request' ? 'provider' : scope,
-      status: response.status >= 400 ? response.status : 502,
-      message: `the upstream answered ${response.status} with something that is not its protocol`,
-      retryable: retry === null ? retryable : retry === 'true',
-      retryAfterMs,
-      upstream: { ...upstream, error: response.text.slice(0, 500) },
-    };
-  }
-  const failure = errorFailure(error, response.status);
+  const retry = headers.get('x-should-retry');
+  const isRead = error !== undefined && typeof error.message === 'string';
+  const failure = isRead ? errorFailure(error, status) : unreadFailure(protocolId, response);
+  const requestId = headers.get('request-id') ?? asString(body?.request_id);
   return {
     ...failure,
     retryable: retry === null ? failure.retryable : retry === 'true',
-    retryAfterMs,
-    upstream: { ...failure.upstream, ...upstream },
+    retryAfterMs: waitHint(headers, status),
+    upstream: { ...failure.upstream, protocol: protocolId, status, requestId },
   };
 }
 
@@ -105,24 +96,14 @@ export function decodeFailure(response: FailedResponse): Failure {
 export function errorFailure(error: JsonObject, status?: number): Failure {
   const type = asString(error.type);
   const message = asString(error.message) ?? 'the upstream reported an error';
-  const meaning =
-    creditsAreUsedUp(message) ||
-    (type !== undefined && byType[type]) ||
-    (status && byStatus[status]) ||
-    undefined;
-  const {
-    kind,
-    scope,
-    retryable,
-    status: usual,
-  } = meaning === true ? byType.billing_error! : (meaning ?? byType.api_error!);
+  const { kind, scope, retryable, status: usual } = meaningOf(type, status, message);
   const tooLong = kind === 'invalid_request' && /prompt is too long|exceed context limit/i.test(message);
   const code = tooLong
     ? 'context_length_exceeded'
     : (asString(asObject(error.details)?.error_code) ?? asString(error.code));
   return {
     kind,
-    scope,
+    scope: narrowedScope(kind, scope, `${message} ${type ?? ''}`),
     status: kind === 'billing' || status === undefined || status < 400 ? usual : status,
     message,
     code,
@@ -132,8 +113,19 @@ export function errorFailure(error: JsonObject, status?: number): Failure {
   };
 }
 
-/** The API says so with 400 `invalid_request_error`. */
-const creditsAreUsedUp = (message: string): boolean => /credit balance is too low/i.test(message);
+function meaningOf(type: string | undefined, status: number | undefined, message: string): Meaning {
+  if (isOutOfCredit.test(message)) return byType.billing_error!;
+  if (isLocked.test(message)) return mean('permission', 'account', 403);
+  return (
+    (type === undefined ? undefined : byType[type]) ??
+    (status === undefined ? undefined : byStatus[status]) ??
+    byType.api_error!
+  );
+}
+
+/** The API says these of an account with 400 `invalid_request_error`, as if the request were at fault. */
+const isOutOfCredit = /credit balance is too low|reached your specified (?:API|workspace) usage limits/i;
+const isLocked = /organization has been disabled/i;
 
 /** Writes the error body. An upstream of this protocol has its error object passed on, details and all. */
 export function encodeFailure(failure: Failure, requestId: string): JsonObject {
@@ -170,18 +162,6 @@ function clientMessage(failure: Failure): string {
   return asked !== undefined && most !== undefined && asked > most
     ? `prompt is too long: ${asked} tokens > ${most} maximum (${message})`
     : `prompt is too long (${message})`;
-}
-
-/** `retry-after-ms`, or `retry-after` in seconds or as a date, which the reply's own date makes a span. */
-function retryAfter(headers: Headers): number | undefined {
-  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  const value = headers.get('retry-after');
-  if (value === null || value.trim() === '') return undefined;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
-  const span = Date.parse(value) - Date.parse(headers.get('date') ?? '');
-  return Number.isFinite(span) && span >= 0 ? span : undefined;
 }
 
 function parse(text: string): Json | undefined {

@@ -9,7 +9,10 @@ import {
   type JsonObject,
 } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
+import { narrowedScope } from '../refusal-words.ts';
 import { sseText } from '../sse.ts';
+import { requestIdOf, unreadFailure } from '../unread-failure.ts';
+import { spanMs, waitHint } from '../wait-hint.ts';
 import { protocolId } from './names.ts';
 
 interface Meaning {
@@ -102,32 +105,16 @@ export const unreadableFailure = (message: string): Failure => ({
   message,
 });
 
-/** Reads an upstream's error reply. A body of another shape is kind `upstream`, whatever its status. */
+/** Reads an upstream's error reply. A body of another shape is judged by its status. */
 export function decodeFailure(response: FailedResponse): Failure {
+  const { status, headers } = response;
   const error = errorOf(parse(response.text));
-  const upstream: Failure['upstream'] = {
-    protocol: protocolId,
-    status: response.status,
-    requestId: response.headers.get('x-request-id') ?? undefined,
-  };
-  const waitMs = retryAfter(response.headers);
-  if (error === undefined) {
-    const { scope, retryable } = byStatus[response.status] ?? byName.INTERNAL!;
-    return {
-      kind: 'upstream',
-      scope: scope === 'request' ? 'provider' : scope,
-      status: response.status >= 400 ? response.status : 502,
-      message: `the upstream answered ${response.status} with something that is not its protocol`,
-      retryable,
-      retryAfterMs: waitMs,
-      upstream: { ...upstream, error: response.text.slice(0, 500) },
-    };
-  }
-  const failure = errorFailure(error, response.status);
+  if (error === undefined) return unreadFailure(protocolId, response);
+  const failure = errorFailure(error, status);
   return {
     ...failure,
-    retryAfterMs: failure.retryAfterMs ?? waitMs,
-    upstream: { ...failure.upstream, ...upstream },
+    retryAfterMs: failure.retryAfterMs ?? waitHint(headers, status),
+    upstream: { ...failure.upstream, protocol: protocolId, status, requestId: requestIdOf(headers) },
   };
 }
 
@@ -160,19 +147,20 @@ export function errorFailure(error: JsonObject, status = asNumber(error.code)): 
   const { kind, scope, retryable, status: usual } = meaning;
   const isTooLong =
     kind === 'invalid_request' && /exceeds the maximum number of tokens|context window/i.test(message);
-  const wait = details.find((detail) => typeOf(detail) === 'RetryInfo')?.retryDelay;
+  const wait = asString(details.find((detail) => typeOf(detail) === 'RetryInfo')?.retryDelay);
+  const quota = quotaOf(details);
   return {
     kind,
-    scope,
+    scope: narrowedScope(kind, scope, `${message} ${reason ?? ''} ${quota ?? ''}`),
     status:
       status === undefined || status < 400 || status >= 600 || kind === 'authentication' || kind === 'billing'
         ? usual
         : status,
     message,
-    code: isTooLong ? 'context_length_exceeded' : (reason ?? quotaOf(details)),
+    code: isTooLong ? 'context_length_exceeded' : (reason ?? quota),
     type: name,
     retryable,
-    retryAfterMs: spanMs(wait),
+    retryAfterMs: wait === undefined ? undefined : spanMs(wait),
     upstream: { protocol: protocolId, status, error },
   };
 }
@@ -186,12 +174,6 @@ function quotaOf(details: readonly JsonObject[]): string | undefined {
 const typeUrl = 'type.googleapis.com/google.rpc.';
 
 const typeOf = (detail: JsonObject): string | undefined => asString(detail['@type'])?.slice(typeUrl.length);
-
-/** A duration as JSON has it: `48s`, `0.250s`. */
-function spanMs(value: Json | undefined): number | undefined {
-  const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)s$/.exec(value) : null;
-  return match ? Math.round(Number(match[1]) * 1000) : undefined;
-}
 
 /** Writes the error body. An upstream of this protocol has its details passed on. */
 export function encodeFailure(failure: Failure): JsonObject {
@@ -220,16 +202,6 @@ export function encodeFailure(failure: Failure): JsonObject {
 /** The frame that ends a stream with a failure. */
 export const failureFrames = (failure: Failure): string =>
   sseText(undefined, JSON.stringify(encodeFailure(failure)));
-
-/** Milliseconds until a retry makes sense. A date is measured against the response's own `date`. */
-function retryAfter(headers: Headers): number | undefined {
-  const value = headers.get('retry-after');
-  if (value === null || value.trim() === '') return undefined;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
-  const wait = Date.parse(value) - Date.parse(headers.get('date') ?? '');
-  return Number.isFinite(wait) && wait >= 0 ? wait : undefined;
-}
 
 function parse(text: string): Json | undefined {
   try {

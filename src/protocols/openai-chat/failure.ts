@@ -1,7 +1,10 @@
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
-import { asNumber, asObject, asString, isObject } from '../../turn/json.ts';
+import { asObject, asString, isObject } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
+import { narrowedScope } from '../refusal-words.ts';
+import { requestIdOf, unreadFailure } from '../unread-failure.ts';
+import { waitHint, waitInWords } from '../wait-hint.ts';
 import { own } from './fields.ts';
 
 /** The upstream's body ended before the reply did. */
@@ -30,14 +33,14 @@ export function decodeFailure(response: FailedResponse): Failure {
   const { status, headers } = response;
   const body = parse(response.text);
   const error = errorObject(body);
-  const failure = classify(status, error);
-  const retryAfterMs = retryAfter(headers);
-  const requestId = headers.get('x-request-id') ?? undefined;
+  if (error === undefined) return unreadFailure(own, response);
+  const failure = status < 400 ? decodeErrorObject(error) : classify(status, error);
+  const retryAfterMs = waitHint(headers, status) ?? failure.retryAfterMs;
   return {
     ...failure,
-    message: failure.message || excerpt(response) || `the upstream answered with status ${status}`,
+    message: failure.message || `the upstream answered with status ${status}`,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    upstream: { protocol: own, status, requestId, error: body === undefined ? undefined : (error ?? body) },
+    upstream: { protocol: own, status, requestId: requestIdOf(headers), error },
   };
 }
 
@@ -67,28 +70,36 @@ const streamStatuses: readonly (readonly [RegExp, number])[] = [
   [/context_length|invalid_request|invalid_prompt|content_policy/i, 400],
 ];
 
-function classify(status: number, error: JsonObject | undefined): Failure {
-  const code = asString(error?.code) ?? asString(asObject(error?.metadata)?.error_type);
-  const type = asString(error?.type);
-  const [kind, scope, retryable] = judge(status, `${type ?? ''} ${code ?? ''}`, error !== undefined);
-  const failure: Failure = {
-    kind,
-    scope,
-    status: status >= 400 && status < 600 ? status : 502,
-    message: asString(error?.message) ?? '',
-    retryable,
-  };
+function classify(status: number, error: JsonObject): Failure {
+  const code = asString(error.code) ?? asString(asObject(error.metadata)?.error_type);
+  const type = asString(error.type);
+  const message = asString(error.message) ?? '';
+  const word = `${type ?? ''} ${code ?? ''}`;
+  const [kind, scope, retryable] = judge(status, word, message);
+  const wait = kind === 'rate_limited' ? waitInWords(message) : undefined;
   return {
-    ...failure,
-    ...(asString(error?.param) === undefined ? {} : { param: asString(error?.param) }),
+    kind,
+    scope: narrowedScope(kind, scope, `${message} ${word}`),
+    status: status >= 400 && status < 600 ? status : 502,
+    message,
+    retryable,
+    ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    ...(asString(error.param) === undefined ? {} : { param: asString(error.param) }),
     ...(code === undefined || /^\d+$/.test(code) ? {} : { code }),
     ...(type === undefined ? {} : { type }),
   };
 }
 
-/** `known` says that the body is an error of this protocol and not, say, a proxy's page. */
-function judge(status: number, words: string, known: boolean): [FailureKind, FailureScope, boolean] {
-  if (/insufficient_quota|billing|credit/i.test(words)) return ['billing', 'account', false];
+function judge(status: number, word: string, message: string): [FailureKind, FailureScope, boolean] {
+  if (/insufficient_quota|billing|credit/i.test(word)) return ['billing', 'account', false];
+  // Some servers say these with 400.
+  if (/invalid_api_key/i.test(word) || message.startsWith('Incorrect API key'))
+    return ['authentication', 'account', false];
+  if (
+    status === 400 &&
+    (/invalid_model|model_not_found|model_decommissioned/i.test(word) || noModel.test(message))
+  )
+    return ['not_found', 'model', false];
   switch (status) {
     case 401:
       return ['authentication', 'account', false];
@@ -96,29 +107,28 @@ function judge(status: number, words: string, known: boolean): [FailureKind, Fai
       return ['billing', 'account', false];
     case 403:
       return ['permission', 'account', false];
+    case 404:
+      return ['not_found', 'model', false];
     case 408:
     case 504:
       return ['timeout', 'provider', true];
+    case 409:
+      return ['conflict', 'request', true];
     case 413:
       return ['too_large', 'request', false];
+    case 422:
+      return ['unprocessable', 'request', false];
     case 429:
       return ['rate_limited', 'account', true];
     case 503:
     case 529:
       return ['overloaded', 'provider', true];
   }
-  if (!known) return ['upstream', 'provider', status >= 500];
-  switch (status) {
-    case 404:
-      return ['not_found', 'model', false];
-    case 409:
-      return ['conflict', 'request', true];
-    case 422:
-      return ['unprocessable', 'request', false];
-  }
   if (status >= 400 && status < 500) return ['invalid_request', 'request', false];
   return ['upstream', 'provider', true];
 }
+
+const noModel = /\b(?:not a valid model|invalid model|model not exist)/i;
 
 /** The error object in a body: `{error}`, `{error: "text"}`, `{detail}`, `{message}`. */
 function errorObject(body: Json | undefined): JsonObject | undefined {
@@ -149,26 +159,6 @@ function parse(text: string): Json | undefined {
   } catch {
     return undefined;
   }
-}
-
-const excerptCharsMax = 300;
-
-/** Plain text is worth showing; a page of HTML is not. */
-function excerpt({ text, headers }: FailedResponse): string {
-  const isPage = (headers.get('content-type') ?? '').includes('html') || text.trimStart().startsWith('<');
-  return isPage || parse(text) !== undefined ? '' : text.trim().slice(0, excerptCharsMax);
-}
-
-/** Milliseconds until a retry makes sense. A date is measured against the response's own `date`. */
-function retryAfter(headers: Headers): number | undefined {
-  const exact = Number(headers.get('retry-after-ms') ?? Number.NaN);
-  if (Number.isFinite(exact) && exact >= 0) return exact;
-  const value = headers.get('retry-after');
-  if (value === null) return undefined;
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1000 : undefined;
-  const wait = Date.parse(value) - Date.parse(headers.get('date') ?? '');
-  return asNumber(wait) !== undefined && wait >= 0 ? wait : undefined;
 }
 
 /** OpenAI's error type and code for each kind; clients tell their typed errors apart by status and these. */

@@ -1,33 +1,25 @@
 import { asNumber, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
 import type { FailedResponse } from '../protocol.ts';
+import { narrowedScope } from '../refusal-words.ts';
 import { sseText } from '../sse.ts';
+import { requestIdOf, unreadFailure } from '../unread-failure.ts';
+import { untilEpoch, waitHint, waitInWords } from '../wait-hint.ts';
 import { emptyResponse } from './response.ts';
 import { own } from './wire.ts';
 
 /** Reads an upstream's error body. */
 export function decodeFailure(response: FailedResponse): Failure {
+  const { status, headers } = response;
   const body = parseObject(response.text);
   const error = body === undefined ? undefined : errorOf(body);
-  const requestId = response.headers.get('x-request-id') ?? undefined;
-  const retryAfterMs = waitOf(response.headers, error);
-  if (error === undefined) {
-    const limited = response.status === 429;
-    return {
-      kind: limited ? 'rate_limited' : 'upstream',
-      scope: limited ? 'account' : 'provider',
-      status: limited || response.status >= 500 ? response.status : 502,
-      message: `the upstream answered with status ${response.status} and no readable error`,
-      retryable: limited || response.status >= 500,
-      retryAfterMs,
-      upstream: { protocol: own, status: response.status, requestId },
-    };
-  }
-  const failure = failureOf(error, response.status);
+  if (error === undefined) return unreadFailure(own, response);
+  const failure = failureOf(error, status);
+  const resets = untilEpoch(asNumber(error.resets_at), headers);
   return {
     ...failure,
-    retryAfterMs: retryAfterMs ?? failure.retryAfterMs,
-    upstream: { protocol: own, status: response.status, requestId, error },
+    retryAfterMs: waitHint(headers, status) ?? failure.retryAfterMs ?? resets,
+    upstream: { protocol: own, status, requestId: requestIdOf(headers), error },
   };
 }
 
@@ -44,14 +36,14 @@ export function failureOf(error: JsonObject, status?: number): Failure {
   const [scope, ownStatus, retryable] = consequences[kind] ?? consequences.upstream!;
   return {
     kind,
-    scope: kind === 'not_found' && code !== 'model_not_found' ? 'request' : scope,
+    scope: narrowedScope(kind, scope, `${message} ${code ?? ''} ${type ?? ''}`),
     status: status !== undefined && status >= 400 && !badKey ? status : ownStatus,
     message,
     ...(param === undefined ? undefined : { param }),
     ...(code === undefined ? undefined : { code }),
     ...(type === undefined ? undefined : { type }),
     retryable,
-    retryAfterMs: waitInMessage(message),
+    retryAfterMs: waitIn(error, message),
     upstream: { protocol: own, status, error },
   };
 }
@@ -240,25 +232,10 @@ function errorOf(body: JsonObject): JsonObject | undefined {
   return { message, code: body.code, type: body.type };
 }
 
-function waitOf(headers: Headers, error: JsonObject | undefined): number | undefined {
-  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
-  if (Number.isFinite(ms) && ms >= 0) return ms;
-  const after = headers.get('retry-after');
-  if (after !== null) {
-    const seconds = Number(after);
-    if (Number.isFinite(seconds) && seconds >= 0) return seconds * 1000;
-    const wait = Date.parse(after) - Date.parse(headers.get('date') ?? '');
-    if (Number.isFinite(wait)) return Math.max(0, wait);
-  }
-  const resets = asNumber(error?.resets_in_seconds);
-  return resets === undefined ? undefined : resets * 1000;
-}
-
-/** `Please try again in 1.2s`: inside a stream there is no header to say it. */
-function waitInMessage(message: string): number | undefined {
-  const found = /try again in (\d+(?:\.\d+)?)\s*(ms|s|seconds?)\b/.exec(message);
-  if (found === null) return undefined;
-  return Math.ceil(Number(found[1]) * (found[2] === 'ms' ? 1 : 1000));
+/** Inside a stream there is no header to say it. */
+function waitIn(error: JsonObject, message: string): number | undefined {
+  const seconds = asNumber(error.resets_in_seconds);
+  return seconds === undefined ? waitInWords(message) : seconds * 1000;
 }
 
 const numeric = (value: Json | undefined): string | undefined =>

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import type { Account, ConfiguredAccount } from '../../accounts/account.ts';
+import { loginByApiKey } from '../../accounts/login.ts';
+import { accountsSchema, configuredAccounts } from '../credentials.ts';
 import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
@@ -8,6 +11,7 @@ const configSchema = z.strictObject({
   base_url: z.url().default('https://api.anthropic.com').describe('The API root, without /v1'),
   api_key: z.string().min(1).optional().describe('Sent as x-api-key'),
   auth_token: z.string().min(1).optional().describe('Sent as a bearer token instead of an API key'),
+  accounts: accountsSchema,
   models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
   headers: z.record(z.string(), z.string()).optional().describe('Further headers for every request'),
 });
@@ -30,8 +34,12 @@ export const anthropic: ProviderKind<AnthropicConfig> = {
 function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
   const fixed = baseHeaders(deps, config.headers);
-  if (config.api_key !== undefined) fixed['x-api-key'] = config.api_key;
-  if (config.auth_token !== undefined) fixed.authorization = `Bearer ${config.auth_token}`;
+  const headersFor = ({ secret }: Account): Record<string, string> => {
+    const headers: Record<string, string> = { ...fixed };
+    if (secret.more?.bearer === true) headers.authorization = `Bearer ${secret.token}`;
+    else if (secret.token !== '') headers['x-api-key'] = secret.token;
+    return headers;
+  };
 
   return {
     name: config.name,
@@ -40,15 +48,18 @@ function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider 
     abilities: () => ({}),
     offers: (operation) => operation === 'count',
     configured: config.models?.map((id) => ({ id })),
-    discover: (signal) =>
+    accounts: accountsOf(config),
+    anonymous: true,
+    login: loginByApiKey,
+    discover: (signal, account) =>
       listModels(
         deps.fetch,
         `${base}/v1/models?limit=1000`,
-        { ...fixed, 'anthropic-version': version },
+        { ...headersFor(account), 'anthropic-version': version },
         signal,
       ),
-    prepare(call: Call) {
-      const headers: Record<string, string> = { ...fixed };
+    prepare(call: Call, account: Account) {
+      const headers = headersFor(account);
       if (call.native) pick(call.inbound, protocolHeaders, headers);
       headers['anthropic-version'] ??= version;
       headers.accept = call.stream ? 'text/event-stream' : 'application/json';
@@ -56,6 +67,11 @@ function createAnthropic(config: AnthropicConfig, deps: ProviderDeps): Provider 
       return { url: base + path + (call.native ? call.search : ''), headers, body: call.body };
     },
     send: (request, signal) => sendHttp(deps.fetch, request, signal),
-    secrets: [config.api_key, config.auth_token].filter((secret) => secret !== undefined),
   };
+}
+
+function accountsOf(config: AnthropicConfig): ConfiguredAccount[] {
+  const accounts = configuredAccounts(config);
+  if (config.auth_token === undefined) return accounts;
+  return [{ name: 'auth_token', token: config.auth_token, more: { bearer: true } }, ...accounts];
 }

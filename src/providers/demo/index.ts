@@ -31,10 +31,11 @@ export const demo: ProviderKind<DemoConfig> = {
       protocols: () => ['openai-responses'],
       abilities: () => ({}),
       configured: models,
+      accounts: [],
+      anonymous: true,
       discover: async () => models,
       prepare: (call) => ({ url: 'demo:', headers: {}, body: call.body }),
       send: async (request, signal) => respond(request, config.pace_ms, signal),
-      secrets: [],
     };
   },
 };

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import type { Account } from '../../accounts/account.ts';
+import { loginByApiKey } from '../../accounts/login.ts';
 import { refuse } from '../../turn/failure.ts';
+import { accountsSchema, configuredAccounts } from '../credentials.ts';
 import { baseHeaders, pick, sendHttp, trimSlashes } from '../http.ts';
 import type { Call, Operation, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 import { discoverModels } from './models.ts';
@@ -12,6 +15,7 @@ const configSchema = z.strictObject({
     .default('https://generativelanguage.googleapis.com')
     .describe('The API root, without the version'),
   api_key: z.string().min(1).optional().describe('Sent as x-goog-api-key'),
+  accounts: accountsSchema,
   api_version: z
     .string()
     .regex(/^v[0-9a-z]+$/, 'must be a version such as v1beta')
@@ -45,7 +49,8 @@ export const google: ProviderKind<GoogleConfig> = {
 function createGoogle(config: GoogleConfig, deps: ProviderDeps): Provider {
   const root = `${trimSlashes(config.base_url)}/${config.api_version}`;
   const fixed = baseHeaders(deps, config.headers);
-  if (config.api_key !== undefined) fixed['x-goog-api-key'] = config.api_key;
+  const headersFor = ({ secret }: Account): Record<string, string> =>
+    secret.token === '' ? { ...fixed } : { ...fixed, 'x-goog-api-key': secret.token };
 
   return {
     name: config.name,
@@ -54,9 +59,12 @@ function createGoogle(config: GoogleConfig, deps: ProviderDeps): Provider {
     abilities: () => ({}),
     offers: (_operation, protocol) => protocol === 'google-gemini',
     configured: config.models?.map((id) => ({ id })),
-    discover: (signal) => discoverModels(deps.fetch, `${root}/models`, fixed, signal),
-    prepare(call: Call) {
-      const headers: Record<string, string> = { ...fixed };
+    accounts: configuredAccounts(config),
+    anonymous: true,
+    login: loginByApiKey,
+    discover: (signal, account) => discoverModels(deps.fetch, `${root}/models`, headersFor(account), signal),
+    prepare(call: Call, account: Account) {
+      const headers = headersFor(account);
       if (call.native) pick(call.inbound, protocolHeaders, headers);
       headers.accept = call.stream ? 'text/event-stream' : 'application/json';
       const method = call.stream ? 'streamGenerateContent' : methods[call.operation];
@@ -67,7 +75,6 @@ function createGoogle(config: GoogleConfig, deps: ProviderDeps): Provider {
       };
     },
     send: (request, signal) => sendHttp(deps.fetch, request, signal),
-    secrets: config.api_key === undefined ? [] : [config.api_key],
   };
 }
 

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import type { Account } from '../../accounts/account.ts';
+import { loginByApiKey } from '../../accounts/login.ts';
 import type { ProtocolId } from '../../turn/part.ts';
+import { accountsSchema, configuredAccounts } from '../credentials.ts';
 import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
 import type { Call, Operation, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
@@ -8,6 +11,7 @@ const configSchema = z.strictObject({
   type: z.literal('openai'),
   base_url: z.url().default('https://api.openai.com/v1').describe('The API root, with /v1 where it has one'),
   api_key: z.string().min(1).optional().describe('Sent as a bearer token; local servers need none'),
+  accounts: accountsSchema,
   protocols: z
     .array(z.enum(['openai-responses', 'openai-chat', 'anthropic-messages']))
     .min(1)
@@ -52,7 +56,8 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
   const ownApi = new URL(base).hostname.endsWith('.openai.com');
   const allowed = config.request_fields && new Set(config.request_fields);
   const fixed = baseHeaders(deps, config.headers);
-  if (config.api_key !== undefined) fixed.authorization = `Bearer ${config.api_key}`;
+  const headersFor = ({ secret }: Account): Record<string, string> =>
+    secret.token === '' ? { ...fixed } : { ...fixed, authorization: `Bearer ${secret.token}` };
 
   return {
     name: config.name,
@@ -62,9 +67,12 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
     offers: (operation, protocol) => paths[operation][protocol] !== undefined,
     allows: () => allowed,
     configured: config.models?.map((id) => ({ id })),
-    discover: (signal) => listModels(deps.fetch, `${base}/models`, fixed, signal),
-    prepare(call: Call) {
-      const headers: Record<string, string> = { ...fixed };
+    accounts: configuredAccounts(config),
+    anonymous: true,
+    login: loginByApiKey,
+    discover: (signal, account) => listModels(deps.fetch, `${base}/models`, headersFor(account), signal),
+    prepare(call: Call, account: Account) {
+      const headers = headersFor(account);
       if (call.native) pick(call.inbound, protocolHeaders, headers);
       if (call.protocol === 'anthropic-messages') headers['anthropic-version'] ??= '2023-06-01';
       headers.accept = call.stream ? 'text/event-stream' : 'application/json';
@@ -75,6 +83,5 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
       };
     },
     send: (request, signal) => sendHttp(deps.fetch, request, signal),
-    secrets: config.api_key === undefined ? [] : [config.api_key],
   };
 }

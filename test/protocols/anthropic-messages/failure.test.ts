@@ -22,7 +22,7 @@ describe('reading a failure', () => {
     [401, 'authentication_error', 'authentication', 'account', false],
     [402, 'billing_error', 'billing', 'account', false],
     [403, 'permission_error', 'permission', 'account', false],
-    [404, 'not_found_error', 'not_found', 'model', false],
+    [404, 'not_found_error', 'not_found', 'provider', false],
     [413, 'request_too_large', 'too_large', 'request', false],
     [429, 'rate_limit_error', 'rate_limited', 'account', true],
     [500, 'api_error', 'upstream', 'provider', true],
@@ -51,6 +51,19 @@ describe('reading a failure', () => {
     });
   });
 
+  test.each([
+    [404, 'not_found_error', 'model: claude-x', 'not_found', 'model'],
+    [404, 'not_found_error', 'File not found: file_1', 'not_found', 'request'],
+    [400, 'invalid_request_error', 'This organization has been disabled.', 'permission', 'account'],
+    [400, 'invalid_request_error', 'You have reached your specified API usage limits.', 'billing', 'account'],
+    [403, 'forbidden', 'Request not allowed', 'permission', 'provider'],
+  ])('%d %s %j is %s of the %s', (status, type, message, kind, scope) => {
+    expect(anthropicMessages.decodeFailure(response(status, vendor(type, message)))).toMatchObject({
+      kind,
+      scope,
+    });
+  });
+
   test('waiting times and the advice to retry are taken from the headers', () => {
     const read = (headers: Record<string, string>) =>
       anthropicMessages.decodeFailure(response(429, vendor('rate_limit_error'), headers));
@@ -60,6 +73,21 @@ describe('reading a failure', () => {
       read({ date: 'Fri, 20 Nov 2026 10:00:00 GMT', 'retry-after': 'Fri, 20 Nov 2026 10:00:30 GMT' })
         .retryAfterMs,
     ).toBe(30_000);
+    const date = 'Fri, 20 Nov 2026 10:00:00 GMT';
+    expect(
+      read({
+        date,
+        'anthropic-ratelimit-requests-remaining': '3',
+        'anthropic-ratelimit-requests-reset': '2026-11-20T12:00:00Z',
+        'anthropic-ratelimit-input-tokens-remaining': '0',
+        'anthropic-ratelimit-input-tokens-reset': '2026-11-20T10:00:40Z',
+      }).retryAfterMs,
+    ).toBe(40_000);
+    const unified = {
+      'anthropic-ratelimit-unified-status': 'rejected',
+      'anthropic-ratelimit-unified-reset': '1795172400',
+    };
+    expect(read({ date, ...unified }).retryAfterMs).toBe(3_600_000);
     expect(read({}).retryAfterMs).toBeUndefined();
     expect(read({ 'x-should-retry': 'false' }).retryable).toBe(false);
   });

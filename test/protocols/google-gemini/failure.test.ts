@@ -21,7 +21,7 @@ describe('an error of the API', () => {
     [400, 'FAILED_PRECONDITION', 'permission', 'account', false],
     [401, 'UNAUTHENTICATED', 'authentication', 'account', false],
     [403, 'PERMISSION_DENIED', 'permission', 'account', false],
-    [404, 'NOT_FOUND', 'not_found', 'model', false],
+    [404, 'NOT_FOUND', 'not_found', 'provider', false],
     [429, 'RESOURCE_EXHAUSTED', 'rate_limited', 'account', true],
     [500, 'INTERNAL', 'upstream', 'provider', true],
     [503, 'UNAVAILABLE', 'overloaded', 'provider', true],

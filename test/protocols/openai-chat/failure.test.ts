@@ -20,7 +20,7 @@ describe('an error answer of an upstream', () => {
     [401, 'authentication', 'account', false],
     [402, 'billing', 'account', false],
     [403, 'permission', 'account', false],
-    [404, 'not_found', 'model', false],
+    [404, 'not_found', 'provider', false],
     [408, 'timeout', 'provider', true],
     [409, 'conflict', 'request', true],
     [413, 'too_large', 'request', false],
@@ -31,6 +31,26 @@ describe('an error answer of an upstream', () => {
     [529, 'overloaded', 'provider', true],
   ] as const)('%i is %s and concerns the %s', (status, kind, scope, retryable) => {
     expect(read(status, error())).toMatchObject({ status, kind, scope, retryable, message: 'why' });
+  });
+
+  test.each([
+    [404, { code: 'model_not_found' }, 'not_found', 'model'],
+    [404, { message: 'model "x" not found, try pulling it first' }, 'not_found', 'model'],
+    [404, { message: 'No such File object: file-1' }, 'not_found', 'request'],
+    [403, { message: 'Project `p` does not have access to model `x`' }, 'permission', 'model'],
+    [403, { message: 'Your input was flagged by moderation' }, 'permission', 'request'],
+    [403, { code: 'unsupported_country_region_territory' }, 'permission', 'provider'],
+    [400, { message: 'x is not a valid model ID' }, 'not_found', 'model'],
+    [400, { message: 'Incorrect API key provided: sk-1' }, 'authentication', 'account'],
+    [
+      429,
+      { message: 'Rate limit reached for gpt-x in organization o on tokens per min' },
+      'rate_limited',
+      'model',
+    ],
+    [429, { message: 'Rate limit reached for requests' }, 'rate_limited', 'account'],
+  ] as const)('%i %j is %s and concerns the %s', (status, more, kind, scope) => {
+    expect(read(status, error(more))).toMatchObject({ status, kind, scope });
   });
 
   test('an empty purse looks like a rate limit and is none', () => {
@@ -60,6 +80,7 @@ describe('an error answer of an upstream', () => {
     expect(read(429, error(), { 'retry-after-ms': '250', 'retry-after': '1' }).retryAfterMs).toBe(250);
     const date = { date: 'Sat, 21 Nov 2026 11:00:00 GMT', 'retry-after': 'Sat, 21 Nov 2026 11:00:20 GMT' };
     expect(read(429, error(), date).retryAfterMs).toBe(20_000);
+    expect(read(429, error({ message: 'Please try again in 6m0s.' })).retryAfterMs).toBe(360_000);
   });
 
   test.each([
@@ -76,6 +97,10 @@ describe('an error answer of an upstream', () => {
 
   test('a page instead of JSON is the upstream’s fault', () => {
     expect(read(404, '<html></html>')).toMatchObject({ kind: 'upstream', scope: 'provider', status: 404 });
+    expect(read(403, '<html></html>')).toMatchObject({ kind: 'upstream', scope: 'provider', status: 403 });
+    expect(read(413, '<html></html>')).toMatchObject({ kind: 'too_large', scope: 'request' });
+    expect(read(400, 'no')).toMatchObject({ kind: 'invalid_request', scope: 'request', message: 'no' });
+    expect(read(401, '')).toMatchObject({ kind: 'authentication', scope: 'account' });
   });
 
   (corpusAvailable ? test : test.skip)('recorded errors keep their status and message', () => {

@@ -34,7 +34,9 @@ describe('an error of a Responses upstream', () => {
       retryable: false,
     });
     expect(of(404, 'model_not_found')).toMatchObject({ kind: 'not_found', scope: 'model', status: 404 });
-    expect(of(404, null)).toMatchObject({ kind: 'not_found', scope: 'request' });
+    expect(of(404, null)).toMatchObject({ kind: 'not_found', scope: 'provider' });
+    expect(of(400, 'previous_response_not_found')).toMatchObject({ kind: 'not_found', scope: 'request' });
+    expect(of(403, 'model_not_found')).toMatchObject({ kind: 'not_found', scope: 'model', status: 403 });
     expect(of(503, 'server_is_overloaded')).toMatchObject({
       kind: 'overloaded',
       scope: 'provider',
@@ -62,6 +64,11 @@ describe('an error of a Responses upstream', () => {
     expect(decode(429, { error }, dates).retryAfterMs).toBe(30_000);
     expect(decode(429, { error: { ...error, resets_in_seconds: 9 } }).retryAfterMs).toBe(9000);
     expect(decode(429, { error }).retryAfterMs).toBe(20_000);
+    const limit = { message: 'Limit.', type: 'usage_limit_reached', resets_at: 1_792_567_710 };
+    expect(decode(429, { error: limit }, { date: dates.date })).toMatchObject({
+      kind: 'billing',
+      retryAfterMs: 30_000,
+    });
   });
 
   test('in another shape than the protocol has is told apart from one that is no JSON', () => {

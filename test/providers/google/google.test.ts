@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test';
+import { configuredAccount } from '../../../src/accounts/account.ts';
 import { google } from '../../../src/providers/google/index.ts';
 import type { Call } from '../../../src/providers/provider.ts';
 import { FailureError } from '../../../src/turn/failure.ts';
@@ -9,6 +10,8 @@ const fetcher = (async (url: string, init: RequestInit) => {
   asked.push({ url, headers: init.headers as Record<string, string> });
   return Response.json(answers.shift());
 }) as unknown as typeof fetch;
+
+const account = configuredAccount('g', { name: 'default', token: 'AIza-secret' });
 
 const make = (more: Record<string, unknown> = {}) =>
   google.create(
@@ -30,7 +33,7 @@ const call = (more: Partial<Call> = {}): Call => ({
 
 describe('the address of a call', () => {
   const root = 'https://generativelanguage.googleapis.com/v1beta';
-  const urlOf = (more: Partial<Call>) => make().prepare(call(more)).url;
+  const urlOf = (more: Partial<Call>) => make().prepare(call(more), account).url;
 
   test('names the model and what is asked of it', () => {
     expect(urlOf({})).toBe(`${root}/models/gemini-1:generateContent`);
@@ -44,7 +47,9 @@ describe('the address of a call', () => {
 
   test('has the version and root of the configuration', () => {
     const provider = make({ base_url: 'http://127.0.0.1:1/proxy/', api_version: 'v1' });
-    expect(provider.prepare(call()).url).toBe('http://127.0.0.1:1/proxy/v1/models/gemini-1:generateContent');
+    expect(provider.prepare(call(), account).url).toBe(
+      'http://127.0.0.1:1/proxy/v1/models/gemini-1:generateContent',
+    );
   });
 
   test.each(['..', '../files', 'a/../../b', './a', 'a//b', ''])('is refused to the model %j', (model) => {
@@ -67,7 +72,7 @@ test('a call bears the configured key and nothing of who the client is', () => {
     authorization: 'Bearer client',
     'x-server-timeout': '30',
   });
-  const { headers } = make({ headers: { 'x-own': '1' } }).prepare(call({ inbound, stream: true }));
+  const { headers } = make({ headers: { 'x-own': '1' } }).prepare(call({ inbound, stream: true }), account);
   expect(headers).toEqual({
     'content-type': 'application/json',
     'user-agent': 'dragoman/test',
@@ -77,7 +82,6 @@ test('a call bears the configured key and nothing of who the client is', () => {
     'x-server-timeout': '30',
     'x-own': '1',
   });
-  expect(make().secrets).toEqual(['AIza-secret']);
 });
 
 test('models are discovered page by page', async () => {
@@ -97,7 +101,7 @@ test('models are discovered page by page', async () => {
     },
     { models: [{ name: 'models/embed-1', supportedGenerationMethods: ['embedContent'] }] },
   );
-  const models = await make().discover(AbortSignal.timeout(1000));
+  const models = await make().discover(AbortSignal.timeout(1000), account);
   expect(models).toMatchObject([
     { id: 'gemini-1', name: 'Gemini One', inputTokensMax: 1_048_576, outputTokensMax: 65_536 },
     { id: 'embed-1', embeds: true },

@@ -1,0 +1,115 @@
+import { createGatekeeper, type Gatekeeper } from '../access/gatekeeper.ts';
+import { openKeyRing, type KeyRing } from '../access/keys.ts';
+import { createLimits } from '../access/limits.ts';
+import { createUsageLedger, type UsageLedger } from '../access/usage-ledger.ts';
+import { usageRecorder } from '../access/usage-recorder.ts';
+import { memoryAccounts, openAccounts, type Accounts } from '../accounts/accounts.ts';
+import { memoryHealthBoard, openHealthBoard, type HealthBoard } from '../accounts/health-board.ts';
+import type { Vault } from '../accounts/vault.ts';
+import type { Store } from '../store/store.ts';
+import { recordTo, type Recorder } from '../telemetry/record.ts';
+
+/** What a gateway keeps beyond one request. */
+export interface State {
+  readonly accounts: Accounts;
+  readonly health: HealthBoard;
+  readonly gatekeeper: Gatekeeper;
+  /** Books what every request used. */
+  readonly recorder: Recorder;
+  /** Absent without a store: then there are no keys, and nothing is kept of usage. */
+  readonly keys?: KeyRing;
+  readonly usage?: UsageLedger;
+  readonly stored?: StateOptions['stored'];
+  /** Writes what is not yet written, and lets go of the store. */
+  close(): Promise<void>;
+}
+
+export interface StateOptions {
+  readonly stored: { readonly store: Store; readonly vault: Vault };
+  readonly nowMs?: () => number;
+  /** Told of what the store refused: turns go on without it. */
+  readonly complain?: (error: unknown) => void;
+  /** Told of the secrets of every stored account, to mask them wherever text is written. */
+  readonly keepSecret?: (account: string, texts: readonly string[]) => void;
+}
+
+/** How often what other processes have spent of a key is looked up. */
+const spentMs = 10_000;
+/** How long the end waits for a store that does not answer. */
+const closeMs = 5_000;
+
+/** State of a gateway without a store: no keys, no logins, and everything forgotten when the process ends. */
+export function memoryState(nowMs: () => number = Date.now): State {
+  return {
+    accounts: memoryAccounts(nowMs),
+    health: memoryHealthBoard(nowMs),
+    gatekeeper: createGatekeeper(undefined, createLimits(nowMs)),
+    recorder: recordTo(),
+    async close() {},
+  };
+}
+
+/** Opens what is kept. Throws when the store is sealed with another key than the vault's. */
+export async function openState({
+  stored,
+  nowMs = Date.now,
+  complain = () => {},
+  keepSecret,
+}: StateOptions): Promise<State> {
+  const limits = createLimits(nowMs);
+  const { store, vault } = stored;
+  await checkVault(store, vault);
+  const accounts = await openAccounts({ stored, nowMs, complain, keepSecret });
+  const health = await openHealthBoard(store, nowMs, complain);
+  const keys = await openKeyRing(store, vault.fingerprint, nowMs, complain);
+  const usage = createUsageLedger(store, nowMs, complain);
+
+  await usage.eachSpent(limits.restore);
+  let reading: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    // While the store is away one asks for all.
+    reading ??= usage
+      .eachSpent(limits.restore)
+      .catch(complain)
+      .finally(() => (reading = undefined));
+  }, spentMs);
+  (timer as { unref?: () => void }).unref?.();
+
+  return {
+    accounts,
+    health,
+    gatekeeper: createGatekeeper(keys, limits),
+    recorder: usageRecorder(usage),
+    keys,
+    usage,
+    stored,
+    async close() {
+      clearInterval(timer);
+      keys.close();
+      // First, because a login that was renewed and not stored is lost.
+      await accounts.close();
+      const written = Promise.all([health.close(), usage.close()]).then(() => true);
+      if (!(await Promise.race([written, afterMs(closeMs, false)])))
+        complain(new Error('it does not answer: what was used last is not written'));
+      await Promise.race([store.close(), afterMs(closeMs, undefined)]);
+    },
+  };
+}
+
+const afterMs = <T>(ms: number, value: T): Promise<T> =>
+  new Promise((done) => {
+    setTimeout(done, ms, value);
+  });
+
+/** The first vault leaves its mark; one with another key could open nothing that lies there. */
+async function checkVault(store: Store, vault: Vault): Promise<void> {
+  await store.run(`INSERT INTO settings (name, value) VALUES ('vault', ?) ON CONFLICT (name) DO NOTHING`, [
+    vault.keyId,
+  ]);
+  const [row] = await store.all(`SELECT value FROM settings WHERE name = 'vault'`);
+  if (row?.value !== vault.keyId) {
+    throw new Error(
+      'the store was sealed with another key: set DRAGOMAN_SECRET as it was, or bring its vault.key back',
+    );
+  }
+}
