@@ -19,7 +19,7 @@ async function dragoman(args: string[], env: Record<string, string> = {}, more: 
     color: false,
   });
   const host: Host = {
-    env,
+    env: { DRAGOMAN_HOME: join(cwd, 'home'), ...env },
     cwd,
     stdout: output('stdout'),
     stderr: output('stderr'),

@@ -1,6 +1,11 @@
-import { describe, expect, test } from 'bun:test';
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+
+/** Nothing of a test may lie with the state of whoever runs it. */
+const home = mkdtempSync(join(tmpdir(), 'dragoman-cli-'));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const entry = resolve(import.meta.dir, 'stub-main.ts');
 
@@ -8,7 +13,7 @@ const entry = resolve(import.meta.dir, 'stub-main.ts');
 async function start(args: string[] = [], env: Record<string, string> = {}) {
   const child = Bun.spawn([process.execPath, entry, 'serve', '--port', '0', ...args], {
     cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', DRAGOMAN_HOME: home, ...env },
     stdin: 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
@@ -117,7 +122,7 @@ describe('serve', () => {
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() });
     const child = Bun.spawn([process.execPath, entry, 'serve', '--port', String(taken.port)], {
       cwd: tmpdir(),
-      env: { PATH: process.env.PATH ?? '' },
+      env: { PATH: process.env.PATH ?? '', DRAGOMAN_HOME: home },
       stdout: 'pipe',
       stderr: 'pipe',
     });
