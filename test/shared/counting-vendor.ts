@@ -15,8 +15,11 @@ export type Course = 'whole' | 'plain' | 'failed' | 'cut' | 'held' | 'overloaded
  * `/v1/chat/completions` in OpenAI's.
  */
 export interface CountingVendor {
-  /** Stands in for the network of a gateway whose providers are the vendors themselves. */
-  readonly fetch: typeof fetch;
+  readonly url: string;
+  /** So many calls are waited for before any of them is answered. */
+  together: number;
+  /** How long it thinks before it answers. */
+  thinkMs: number;
   readonly stated: ReadonlyMap<string, Stated>;
   /** Calls that were begun and neither ended nor left. */
   readonly open: number;
@@ -26,7 +29,7 @@ export interface CountingVendor {
   stop(): Promise<void>;
 }
 
-export function startCountingVendor(pauseMs = 0): CountingVendor {
+export function startCountingVendor(): CountingVendor {
   const stated = new Map<string, Stated>();
   let open = 0;
   let openMax = 0;
@@ -57,6 +60,8 @@ export function startCountingVendor(pauseMs = 0): CountingVendor {
         output: 40 + call,
       };
       openMax = Math.max(openMax, ++open);
+      for (let i = 0; i < 500 && openMax < vendor.together; i++) await Bun.sleep(10);
+      if (vendor.thinkMs > 0) await Bun.sleep(vendor.thinkMs);
       const isMessages = new URL(request.url).pathname === '/v1/messages';
       const isFirst = account === 'first';
       if (course === 'refused' && isFirst) return ended(refusal(529, 'overloaded_error'));
@@ -87,7 +92,6 @@ export function startCountingVendor(pauseMs = 0): CountingVendor {
     return new ReadableStream({
       async pull(controller) {
         const event = events.shift();
-        if (pauseMs > 0) await Bun.sleep(pauseMs);
         if (event === undefined) {
           if (course === 'held')
             return new Promise<void>((done) => signal.addEventListener('abort', () => done()));
@@ -107,10 +111,10 @@ export function startCountingVendor(pauseMs = 0): CountingVendor {
     });
   }
 
-  const base = server.url.origin;
-  return {
-    fetch: ((input: string, init: RequestInit) =>
-      fetch(base + new URL(input).pathname, init)) as typeof fetch,
+  const vendor: CountingVendor = {
+    url: server.url.origin,
+    together: 0,
+    thinkMs: 0,
     stated,
     get open() {
       return open;
@@ -123,6 +127,7 @@ export function startCountingVendor(pauseMs = 0): CountingVendor {
     },
     stop: () => server.stop(true),
   };
+  return vendor;
 }
 
 interface Event {

@@ -4,6 +4,7 @@ import { run } from '../../src/cli/program.ts';
 import { createVault, keyFromSecret } from '../../src/accounts/vault.ts';
 import { storedAccounts, type StoredAccounts } from '../../src/accounts/stored-accounts.ts';
 import { createGateway, providerSchemas } from '../../src/gateway.ts';
+import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ask } from '../gateway/setup.ts';
@@ -19,11 +20,12 @@ export const startShared = (
   address: string,
   providers: readonly Record<string, unknown>[],
   extra: Record<string, unknown> = {},
+  env: Record<string, string> = {},
 ): Promise<Running> =>
   startServe({
     command: [process.execPath, join(projectRoot, 'test/shared/process.ts'), 'serve'],
     config: { store: address, providers, ...extra },
-    env: { DRAGOMAN_SECRET: secret },
+    env: { DRAGOMAN_SECRET: secret, ...env },
   });
 
 /** What a command says that is run in this process, beside the gateways on a store. */
@@ -43,6 +45,10 @@ export async function command(address: string, ...args: string[]): Promise<strin
   if (status !== 0) throw new Error(`${args.join(' ')} ended with status ${status}`);
   return text.trim();
 }
+
+/** The state as a further process on the store sees it. */
+export const openSharedState = async (address: string): Promise<State> =>
+  openState({ stored: { store: await openStore(address), vault } });
 
 /** The store as a further process sees it. */
 export async function openShared(address: string): Promise<{ store: Store; accounts: StoredAccounts }> {
