@@ -9,7 +9,9 @@ import { openaiChat } from './protocols/openai-chat/index.ts';
 import { openaiResponses } from './protocols/openai-responses/index.ts';
 import type { Protocol } from './protocols/protocol.ts';
 import { anthropic } from './providers/anthropic/index.ts';
+import { codex } from './providers/codex/index.ts';
 import { demo } from './providers/demo/index.ts';
+import { gitlab } from './providers/gitlab/index.ts';
 import { google } from './providers/google/index.ts';
 import { openai } from './providers/openai/index.ts';
 import type { AnyProviderKind, Provider, ProviderDeps } from './providers/provider.ts';
@@ -26,7 +28,7 @@ import { createTokenizer } from './tokens/tokenizer.ts';
 import type { ProtocolId } from './turn/part.ts';
 
 /** The kinds of upstream, by the word that stands in `type`. */
-const ownKinds: readonly AnyProviderKind[] = [openai, anthropic, google, demo];
+const ownKinds: readonly AnyProviderKind[] = [openai, anthropic, google, codex, gitlab, demo];
 
 /** The wire protocols that are served and spoken. */
 const protocols: ReadonlyMap<ProtocolId, Protocol> = new Map(
@@ -185,6 +187,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     configFile: options.configFile,
     accounts: state.accounts,
     gatekeeper: state.gatekeeper,
+    sessions: state.sessions,
     protocols,
     recorder: recordTo(options.recorder, tokens, state.recorder),
     watch,

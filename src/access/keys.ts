@@ -58,9 +58,22 @@ export async function openKeyRing(
 ): Promise<KeyRing> {
   let byPrefix = new Map<string, KeptKey>();
 
+  /** Keys that were shown and found right, so that the fingerprint of each is made once. */
+  const recognized = new Map<string, KeptKey>();
+
   async function read(): Promise<void> {
     const rows = await store.all('SELECT * FROM gateway_keys ORDER BY created_ms');
     byPrefix = new Map(rows.map((row) => [String(row.prefix), toKey(row)]));
+    recognized.clear();
+  }
+
+  function recognize(shown: string): KeptKey | undefined {
+    const kept = byPrefix.get(keyPattern.exec(shown)?.[1] ?? '');
+    // An unknown prefix costs as much as a wrong key.
+    const same = timingSafeEqual(Buffer.from(fingerprint(shown)), Buffer.from(kept?.hash ?? nobody));
+    if (kept === undefined || !same) return undefined;
+    recognized.set(shown, kept);
+    return kept;
   }
 
   const reread = () =>
@@ -73,10 +86,8 @@ export async function openKeyRing(
 
   return {
     check(shown) {
-      const kept = byPrefix.get(keyPattern.exec(shown)?.[1] ?? '');
-      // An unknown prefix costs as much as a wrong key.
-      const same = timingSafeEqual(Buffer.from(fingerprint(shown)), Buffer.from(kept?.hash ?? nobody));
-      if (kept === undefined || !same) return { ok: false, why: 'unknown' };
+      const kept = recognized.get(shown) ?? recognize(shown);
+      if (kept === undefined) return { ok: false, why: 'unknown' };
       if (kept.key.revokedMs !== undefined) return { ok: false, why: 'revoked' };
       const { expiresMs } = kept.key;
       return expiresMs !== undefined && expiresMs <= nowMs()

@@ -7,6 +7,8 @@ export interface LoggedIn extends Pick<Account, 'kind' | 'secret' | 'expiresMs'>
   /** What to call it unless somebody says otherwise: an e-mail address, a user’s name. */
   readonly name?: string;
   readonly profile?: Account['profile'];
+  /** What its owner has to know, such as what it cannot be used for yet. Told once. */
+  readonly notice?: string;
 }
 
 /** The ways a provider knows to an account. One that is absent is not offered. */

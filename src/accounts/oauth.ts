@@ -100,6 +100,21 @@ export async function finishLogin(client: OAuthClient, begun: BegunLogin, answer
   });
 }
 
+/**
+ * The code in what came back from a login, for servers whose token endpoint is not to the letter. Throws when the
+ * answer is a refusal or belongs to another login.
+ */
+export const codeOf = (client: OAuthClient, begun: BegunLogin, answer: string): Promise<string> =>
+  told(async () => {
+    const parameters = oauth.validateAuthResponse(
+      server(client),
+      own(client),
+      answered(answer, begun),
+      begun.state,
+    );
+    return parameters.get('code') ?? '';
+  });
+
 /** Begins a login by device code. */
 export async function beginDevice(client: OAuthClient): Promise<BegunDevice> {
   return told(async () => {
@@ -241,7 +256,8 @@ function toLoginFailed(error: unknown): Error {
   return new LoginFailed(`the login failed: ${message}`, { cause: error });
 }
 
-function pause(ms: number, signal?: AbortSignal): Promise<void> {
+/** Waits; an abort throws `LoginFailed`. */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((done, failed) => {
     const leave = () => {
       clearTimeout(timer);

@@ -53,6 +53,7 @@ export function login(name: string, flags: LoginFlags, host: Host): Promise<numb
           ? `${JSON.stringify(shownAccount(account, state.health.list()))}\n`
           : `${renewed ? 'logged in anew' : 'logged in'}: ${told}\n`,
       );
+      if (gave.notice !== undefined) await host.stderr.write(`note: ${escapeControls(gave.notice)}\n`);
       if (file === undefined)
         await host.stderr.write(
           'A gateway that runs without a configuration file may need a new start to see it.\n',

@@ -59,8 +59,12 @@ async function begun(exchange: Exchange, source: ByteSource): Promise<ByteSource
   record.usage = usage;
   // An upstream that says so before it has counted anything charges nothing.
   if (failure.kind !== 'cut' && usage === undefined) dropCharge(record);
-  throw new FailureError(maskedFailure(failure, maskOf(exchange)));
+  throw new FailureError(maskedFailure(classified(exchange, failure), maskOf(exchange)));
 }
+
+/** A failure that the upstream has told of, as its provider understands it. */
+const classified = ({ provider, response }: Exchange, failure: Failure): Failure =>
+  provider.classify?.(failure, response) ?? failure;
 
 /** Streams on, in the native or the translated lane. */
 function streamAnswer(exchange: Exchange, source: ByteSource): Response {
@@ -69,11 +73,13 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   let lane: LaneStream & { readonly notes?: readonly Note[] };
   if (native) lane = nativeStream(exchange.upstream, inbound.requestId, exchange.hideUsage);
   else lane = translatedStream(exchange.upstream, exchange.source, inbound.surface, exchange.context());
+  let passed = maskedLane(lane, maskOf(exchange));
+  if (exchange.keeper) passed = exchange.keeper.lane(passed, exchange);
   const asArray = inbound.asked?.asArray === true;
   deps.recorder.streamsOpen(1);
   const body = relay(
     source,
-    maskedLane(asArray ? asJsonArray(lane) : lane, maskOf(exchange)),
+    asArray ? asJsonArray(passed) : passed,
     inbound.client,
     exchange.abort,
     deps.watch,
@@ -144,7 +150,7 @@ function replyAnswer(exchange: Exchange, reply: Reply): Response {
   if (reply.failure) {
     // What was counted until it failed is charged for.
     exchange.inbound.record.usage = reply.usage;
-    throw new FailureError(maskedFailure(reply.failure, maskOf(exchange)));
+    throw new FailureError(maskedFailure(classified(exchange, reply.failure), maskOf(exchange)));
   }
   const { body, notes } = exchange.inbound.surface.encodeResult(reply, exchange.context());
   const { id, model, usage, choices } = reply;
@@ -204,7 +210,10 @@ async function failedAnswer(exchange: Exchange): Promise<never> {
   const redirected = response.status < 400;
   const failure: Failure = redirected
     ? strangeFailure('a redirect, which is not followed', response.status)
-    : upstream.decodeFailure({ status: response.status, headers: response.headers, text: body });
+    : classified(
+        exchange,
+        upstream.decodeFailure({ status: response.status, headers: response.headers, text: body }),
+      );
   dropCharge(inbound.record);
   // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
   const own = failure.kind === 'authentication';

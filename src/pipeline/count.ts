@@ -6,6 +6,7 @@ import { FailureError } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
 import { parseBody, readAsked, type Asked } from './asked.ts';
+import { continueTurn, isStateful } from './continuation.ts';
 import { attempts, findRoutes, served, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { strangeFailure } from './network-failure.ts';
@@ -27,11 +28,14 @@ export const serveCount = (deps: PipelineDeps, inbound: Inbound): Promise<Respon
 
 async function count(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const { record } = inbound;
-  const body = await inbound.body();
-  record.bytesIn = body.length;
+  const sent = await inbound.body();
+  record.bytesIn = sent.length;
+  const continuation = isStateful(deps, inbound) ? await continueTurn(deps, inbound, sent) : undefined;
+  const body = continuation?.body ?? sent;
   const asked = readAsked(body, inbound);
   record.model = asked.model;
-  const routes = await findRoutes(deps, inbound, asked.model);
+  const found = await findRoutes(deps, inbound, asked.model);
+  const routes = continuation?.routes(found) ?? found;
   const able = routes.filter((route) => counterOf(deps, inbound.surface, route));
   if (able.length === 0) return estimate(deps, inbound, body, asked, routes[0]!);
   const counted = await attempts(deps, inbound, able, body, (attempt) =>

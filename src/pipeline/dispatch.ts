@@ -10,6 +10,7 @@ import { conversationKey } from './conversation-key.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
+import { refuseLosses } from './outgoing.ts';
 import { lastWord } from './refusals.ts';
 
 /**
@@ -188,6 +189,10 @@ export function send(
   record: TurnRecord,
 ): Promise<Response> {
   const wire = provider.prepare(call, account);
+  if (wire.notes !== undefined && wire.notes.length > 0) {
+    refuseLosses(wire.notes, deps.strict);
+    record.notes = [...record.notes, ...wire.notes];
+  }
   const { firstByteMs, watch } = deps;
   const timer = firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), firstByteMs);
   // Counting is free; everything else may cost something from here on, even when its answer never comes.
@@ -198,6 +203,11 @@ export function send(
     record,
     () => provider.send(wire, abort.signal),
     (error) => {
+      // What the provider itself found out, before there was an answer to read.
+      if (error instanceof FailureError) {
+        dropCharge(record);
+        return error.failure;
+      }
       if (abort.signal.aborted) return idleFailure(firstByteMs ?? watch.idleMs);
       dropCharge(record);
       return connectFailure(provider.name, error);

@@ -5,12 +5,14 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { Caller, Gatekeeper } from '../access/gatekeeper.ts';
 import type { Catalog } from '../routing/catalog.ts';
 import type { Chooser } from '../routing/choice.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { Recorder, TurnRecord } from '../telemetry/record.ts';
 import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import type { Keeper } from './keeper.ts';
 import type { TokenEstimator } from './token-estimator.ts';
 
 /** What a path says where other protocols say it in the body. */
@@ -63,6 +65,8 @@ export interface PipelineDeps {
   readonly firstByteMs?: number;
   readonly nowMs: () => number;
   readonly strict: boolean;
+  /** What conversations remember; absent without a store. */
+  readonly sessions?: Sessions;
 }
 
 /** A turn whose upstream has answered with headers. */
@@ -84,4 +88,6 @@ export interface Exchange {
   readonly response: Response;
   /** Another account may serve it: a failure at the beginning of a stream is looked for before the client has any. */
   readonly mayMove: boolean;
+  /** Stores the turn; absent where it is not to be stored. */
+  readonly keeper?: Keeper;
 }

@@ -15,6 +15,8 @@ export interface LaneStream {
   end(failure: Failure | undefined): Uint8Array;
   /** `done`: nothing more is owed to the client. `failure`: the reply ended in one, upstream's own or the gateway's. */
   readonly sight: Sight;
+  /** What follows the bytes of the last call after a wait, where something does. */
+  held?(): Promise<Uint8Array> | undefined;
 }
 
 export interface RelayHooks {
@@ -120,9 +122,17 @@ export function relay(
       for (let i = 0; i < chunks.length + (isLast ? 1 : 0); i++) {
         if (lane.sight.done || broken) break;
         const bytes = through(chunks[i], failure);
-        if (bytes.length === 0) continue;
-        sent += bytes.length;
-        const write = controller.write(bytes);
+        const held = lane.held?.();
+        if (bytes.length > 0) {
+          sent += bytes.length;
+          const write = controller.write(bytes);
+          if (write instanceof Promise) await written(write);
+        }
+        if (held === undefined) continue;
+        const rest = await held;
+        if (over) return;
+        sent += rest.length;
+        const write = controller.write(rest);
         if (write instanceof Promise) await written(write);
       }
       if (over) return;

@@ -16,7 +16,8 @@ const notesCharsMax = 2_000;
 /** The headers of a reply that an upstream has given. */
 export function replyHeaders(exchange: Exchange, contentType: string): Record<string, string> {
   const headers = ownHeaders(exchange.inbound, contentType);
-  headers['dragoman-transport'] = 'http';
+  // A provider that has several ways to an answer says which it went.
+  headers['dragoman-transport'] = headerText(exchange.response.headers.get('dragoman-transport') ?? 'http');
   exchange.response.headers.forEach((value, name) => {
     if (passed.has(name) || passedFamilies.some((family) => name.startsWith(family))) headers[name] = value;
   });

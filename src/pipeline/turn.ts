@@ -1,6 +1,7 @@
-import type { Call } from '../providers/provider.ts';
+import type { Call, TurnScope } from '../providers/provider.ts';
 import { answer } from './answer.ts';
 import { parseBody, readAsked, type Asked } from './asked.ts';
+import { continueTurn, isStateful, type Continuation } from './continuation.ts';
 import { attempts, findRoutes, follow, send, served, type Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
@@ -14,13 +15,23 @@ export const serveTurn = (deps: PipelineDeps, inbound: Inbound): Promise<Respons
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const { record } = inbound;
-  const body = await inbound.body();
-  record.bytesIn = body.length;
+  const sent = await inbound.body();
+  record.bytesIn = sent.length;
+  const continuation = isStateful(deps, inbound) ? await continueTurn(deps, inbound, sent) : undefined;
+  const body = continuation?.body ?? sent;
   const asked = readAsked(body, inbound);
   record.model = asked.model;
   record.stream = asked.stream;
-  const routes = await findRoutes(deps, inbound, asked.model);
-  return attempts(deps, inbound, routes, body, (attempt) => tryAt(deps, inbound, body, asked, attempt));
+  const found = await findRoutes(deps, inbound, asked.model);
+  const routes = continuation?.routes(found) ?? found;
+  const scope: TurnScope = {
+    caller: inbound.caller.id,
+    session: inbound.sessionId,
+    startedMs: deps.nowMs(),
+  };
+  return attempts(deps, inbound, routes, body, (attempt) =>
+    tryAt(deps, inbound, body, asked, scope, attempt, continuation),
+  );
 }
 
 /** Sends the turn to one account and begins the reply; throws a failure as long as the client has nothing of it. */
@@ -29,7 +40,9 @@ async function tryAt(
   inbound: Inbound,
   body: Uint8Array,
   asked: Asked,
+  scope: TurnScope,
   { route, account, mayMove }: Attempt,
+  continuation: Continuation | undefined,
 ): Promise<Response> {
   const { surface, record } = inbound;
   const { provider, model, options } = route;
@@ -56,11 +69,13 @@ async function tryAt(
     inbound: inbound.headers,
     search: inbound.search,
     native,
+    scope,
+    state: continuation?.state.of(provider.name),
   };
   const abort = follow(inbound.client);
   const response = await send(deps, provider, account, call, abort, record);
   try {
-    return await answer({
+    const reply = await answer({
       deps,
       inbound,
       provider,
@@ -70,11 +85,13 @@ async function tryAt(
       stream: asked.stream,
       hideUsage: outgoing.askedUsage,
       source: { issuer: provider.name, names: outgoing.names },
-      context: outgoing.context,
+      context: continuation?.context(outgoing.context) ?? outgoing.context,
       abort,
       response,
       mayMove,
+      keeper: continuation?.keeper,
     });
+    return (await continuation?.keeper?.whole(reply, { provider, native })) ?? reply;
   } catch (error) {
     // Whatever is left of the upstream's answer is not read any more.
     abort.abort();

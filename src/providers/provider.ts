@@ -3,6 +3,9 @@ import type { Account, ConfiguredAccount } from '../accounts/account.ts';
 import type { Renew } from '../accounts/accounts.ts';
 import type { Login } from '../accounts/login.ts';
 import type { Abilities } from '../protocols/protocol.ts';
+import type { ProviderState } from '../sessions/provider-state.ts';
+import type { Failure } from '../turn/failure.ts';
+import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 
 /** A model as a provider offers it. */
@@ -26,6 +29,18 @@ export interface ModelInfo {
  */
 export type Operation = 'turn' | 'count' | 'embed' | 'embed_batch';
 
+/**
+ * One turn of the gateway, the same object over all tries, accounts and renewals. A provider may hang what it has
+ * decided for the turn on it.
+ */
+export interface TurnScope {
+  /** Tells callers apart; never sent anywhere. */
+  readonly caller: string;
+  /** The conversation's id, where the client's headers hold one in any of the spellings that clients have. */
+  readonly session?: string;
+  readonly startedMs: number;
+}
+
 /** One request to an upstream, before the provider has addressed it. */
 export interface Call {
   /** Whose wire form it has. OpenAI's embeddings go by `openai-chat`. */
@@ -40,6 +55,16 @@ export interface Call {
   readonly search: string;
   /** Set when the client speaks the upstream's protocol, so that its protocol headers may pass. */
   readonly native: boolean;
+  /** Absent for what is no turn. */
+  readonly scope?: TurnScope;
+  /** What the provider has left with the conversation; absent where none can be stored. */
+  readonly state?: ProviderState;
+}
+
+/** How a turn that is to be stored has ended: with `replace` its reply takes the place of the conversation. */
+export interface TurnOutcome {
+  readonly responseId: string;
+  readonly mode: 'append' | 'replace';
 }
 
 /** A request as it goes out. Headers are built from an empty set. */
@@ -47,6 +72,8 @@ export interface WireRequest {
   readonly url: string;
   readonly headers: Record<string, string>;
   readonly body: Uint8Array | string;
+  /** What the provider had to change of the request beside its address. */
+  readonly notes?: readonly Note[];
 }
 
 /** One configured upstream. */
@@ -63,6 +90,8 @@ export interface Provider {
    * others are left out with a note. Every member may pass where this is absent or `undefined`.
    */
   allows?(protocol: ProtocolId, model: string): ReadonlySet<string> | undefined;
+  /** The model that another name for it stands for; `undefined` for names that are no such. */
+  named?(name: string): string | undefined;
   /** The models named in the configuration; `undefined` when they are to be discovered. */
   readonly configured: readonly ModelInfo[] | undefined;
   /** The accounts that the configuration states; others come by login. */
@@ -78,6 +107,10 @@ export interface Provider {
   /** The last edit of a request: address and headers. */
   prepare(call: Call, account: Account): WireRequest;
   send(request: WireRequest, signal: AbortSignal): Promise<Response>;
+  /** The last moment to leave something with a conversation, before its turn is stored. */
+  settle?(outcome: TurnOutcome, state: ProviderState): void;
+  /** Says more exactly what a refusal or a failed stream means, where the protocol alone cannot tell. */
+  classify?(failure: Failure, response: Pick<Response, 'status' | 'headers'>): Failure;
 }
 
 export interface ProviderDeps {

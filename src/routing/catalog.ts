@@ -1,5 +1,6 @@
 import type { ModelInfo, Provider } from '../providers/provider.ts';
 import type { ModelFacts } from './model-facts.ts';
+import { editionOf } from './model-names.ts';
 import { nearest } from './nearest.ts';
 
 /** Where a turn goes. */
@@ -112,18 +113,19 @@ export function createCatalog(
   });
 
   function at(provider: Provider, asked: string, options?: RouteOptions): RouteResult {
-    const closed = provider.configured;
-    const has = (name: string): boolean => !closed || closed.some((entry) => entry.id === name);
-    const { model, effort } =
-      has(asked) && closed ? { model: asked, effort: undefined } : withoutEffort(asked);
-    if (has(model)) return routeTo(provider, model, effort === undefined ? options : { ...options, effort });
-    return {
-      found: false,
-      near: nearest(
-        model,
-        (closed ?? []).map((entry) => entry.id),
-      ).map((id) => `${provider.name}/${id}`),
+    const closed = provider.configured?.map(({ id }) => id);
+    const meant = (name: string): string | undefined => {
+      const own = nameAt(provider, name);
+      return closed ? editionOf(closed, own) : own;
     };
+    const whole = closed && meant(asked);
+    if (whole !== undefined) return routeTo(provider, whole, options);
+    const { model: plain, effort } = withoutEffort(asked);
+    const model = meant(plain);
+    if (model !== undefined) {
+      return routeTo(provider, model, effort === undefined ? options : { ...options, effort });
+    }
+    return { found: false, near: nearest(plain, closed ?? []).map((id) => `${provider.name}/${id}`) };
   }
 
   function resolve(name: string, only?: string): RouteResult | Promise<RouteResult> {
@@ -140,10 +142,11 @@ export function createCatalog(
     const prefixed = slash > 0 ? byName.get(name.slice(0, slash)) : undefined;
     if (prefixed) return at(prefixed, name.slice(slash + 1));
     for (const wanted of [name, plain]) {
+      const options = wanted === name || effort === undefined ? undefined : { effort };
       for (const provider of providers) {
-        if (provider.configured?.some((entry) => entry.id === wanted)) {
-          return routeTo(provider, wanted, wanted === name || effort === undefined ? undefined : { effort });
-        }
+        const model = nameAt(provider, wanted);
+        if (provider.configured?.some((entry) => entry.id === model))
+          return routeTo(provider, model, options);
       }
     }
     return discoverBare(name);
@@ -166,15 +169,21 @@ export function createCatalog(
     return found.length > 0 ? { found: true, routes: found } : { found: false, near };
   }
 
-  /** Looks for a bare name at the providers whose models are not configured. */
+  /** Looks for a bare name at all providers, those that have to be asked for their models too; exact names go first. */
   async function discoverBare(name: string): Promise<RouteResult> {
     const { model: plain, effort } = withoutEffort(name);
-    for (const wanted of new Set([name, plain])) {
-      for (const provider of providers) {
-        if (provider.configured) continue;
-        const { models } = await modelsOf(provider, true);
-        if (models.some((entry) => entry.id === wanted)) {
-          return routeTo(provider, wanted, wanted === name || effort === undefined ? undefined : { effort });
+    const offered = await Promise.all(
+      providers.map(async (provider) => ({
+        provider,
+        ids: (await modelsOf(provider, true)).models.map(({ id }) => id),
+      })),
+    );
+    for (const find of [exact, editionOf]) {
+      for (const wanted of new Set([name, plain])) {
+        const options = wanted === name || effort === undefined ? undefined : { effort };
+        for (const { provider, ids } of offered) {
+          const model = find(ids, wanted);
+          if (model !== undefined) return routeTo(provider, model, options);
         }
       }
     }
@@ -210,6 +219,12 @@ export function createCatalog(
 
   return { resolve, list, provider: (name) => byName.get(name) };
 }
+
+/** What a provider calls the model that it has under further names. */
+const nameAt = (provider: Provider, name: string): string => provider.named?.(name) ?? name;
+
+const exact = (ids: readonly string[], name: string): string | undefined =>
+  ids.includes(name) ? name : undefined;
 
 /** `model(high)`: a model with an effort behind it. */
 function withoutEffort(name: string): { model: string; effort: string | undefined } {

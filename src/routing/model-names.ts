@@ -41,5 +41,22 @@ export function spellings(name: string): Spelling[] {
   return found;
 }
 
+/**
+ * The model of a list that a name means: itself, or without a date the newest edition, or with a date the name that
+ * has none. Never another edition than was asked for.
+ *
+ * @example
+ * editionOf(['claude-x-20250101', 'claude-x-20251001'], 'claude-x'); // 'claude-x-20251001'
+ */
+export function editionOf(ids: readonly string[], name: string): string | undefined {
+  if (ids.includes(name)) return name;
+  const plain = undated(name);
+  if (plain !== name) return ids.includes(plain) ? plain : undefined;
+  return ids
+    .filter((id) => undated(id) === name)
+    .sort()
+    .at(-1);
+}
+
 /** A name without the day of its edition. */
 export const undated = (name: string): string => name.replace(edition, '');

@@ -15,9 +15,11 @@ import type { AdminDeps } from './admin-route.ts';
 import { readBody } from './body.ts';
 import { callRoutes, type CallRoute } from './call-routes.ts';
 import { leaveOutClientMarks, sessionIdOf, sessionInMetadata } from './client-habits.ts';
+import { conversationRoutes } from './conversation-routes.ts';
 import { refusedOrigin } from './guard.ts';
 import { modelRoutes } from './model-routes.ts';
 import { requestId } from './request-id.ts';
+import { responsesRoutes } from './responses-routes.ts';
 import { surfaceOf } from './surface.ts';
 
 export interface ServerDeps extends AdminDeps {
@@ -37,6 +39,8 @@ function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
   modelRoutes(app, deps);
+  responsesRoutes(app, deps, (request, route) => call(deps, route, request, {}));
+  conversationRoutes(app, deps);
   adminRoutes(app, deps);
   app.get('/healthz', (c) => c.json({ status: 'ok', version: deps.version }));
   app.get('/readyz', (c) =>
@@ -129,7 +133,7 @@ async function call(
     },
     client: request.signal,
     caller,
-    sessionId: sessionIdOf(headers),
+    sessionId: route.session ?? sessionIdOf(headers),
     sessionIn: sessionInMetadata,
     only: route.only,
     leaveOut: leaveOutClientMarks,

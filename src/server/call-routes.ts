@@ -11,6 +11,8 @@ export interface CallRoute {
   readonly template: string;
   /** The one provider that may serve it, where the path names one. */
   readonly only: string | undefined;
+  /** The conversation's id, where the path names one. */
+  readonly session?: string;
   /** The query string with its `?`, or an empty one. */
   readonly search: string;
   /** What the path says of the call, on Gemini. */
@@ -26,6 +28,26 @@ const paths: readonly (readonly [string, ProtocolId, Operation])[] = [
   ['/messages/count_tokens', 'anthropic-messages', 'count'],
   ['/embeddings', 'openai-chat', 'embed'],
 ];
+
+type Fixed = ReadonlyMap<string, Pick<CallRoute, 'surface' | 'operation'>>;
+
+/** `/backend-api/{provider}/…`: where clients look that take the gateway for a vendor's own backend. */
+function backendRoute(fixed: Fixed, path: string, search: string): CallRoute | undefined {
+  const match = /^\/backend-api\/([^/]+)(\/.+)$/.exec(path);
+  const found = match === null ? undefined : fixed.get(`/v1${match[2]}`);
+  if (match === null || found === undefined) return undefined;
+  const template = `/backend-api/{provider}${match[2]}`;
+  return { ...found, template, only: match[1], search, asked: undefined };
+}
+
+/** `/{provider}/{session}/v1/…`: for clients that can name their conversation nowhere else. */
+function sessionRoute(fixed: Fixed, path: string, search: string): CallRoute | undefined {
+  const match = /^\/([^/]+)\/([^/]{1,256})(\/v1\/.+)$/.exec(path);
+  const found = match === null ? undefined : fixed.get(match[3]!);
+  if (match === null || found === undefined) return undefined;
+  const template = `/{provider}/{session}${match[3]}`;
+  return { ...found, template, only: match[1], session: decoded(match[2]!), search, asked: undefined };
+}
 
 /** Matches `/v1/…`, `/v1beta/models/…` and both behind `/{provider}` of a URL; `undefined` for all other routes. */
 export function callRoutes(
@@ -46,7 +68,12 @@ export function callRoutes(
     }
     const end = path.indexOf('/', 1);
     found = end < 0 ? undefined : fixed.get(path.slice(end));
-    if (found === undefined) return geminiRoute(gemini, path, search);
+    if (found === undefined)
+      return (
+        backendRoute(fixed, path, search) ??
+        sessionRoute(fixed, path, search) ??
+        geminiRoute(gemini, path, search)
+      );
     const template = `/{provider}${path.slice(end)}`;
     return { ...found, template, only: path.slice(1, end), search, asked: undefined };
   };

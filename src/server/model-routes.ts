@@ -21,10 +21,11 @@ import { surfaceOf } from './surface.ts';
 
 /** Routes that tell of models, in the shape that the asking client knows. */
 export function modelRoutes(app: Hono, deps: PipelineDeps): void {
-  for (const prefix of ['', '/:provider']) {
+  app.get('/backend-api/:provider/models', (c) => tell(deps, c, '/backend-api/{provider}/models', list));
+  for (const prefix of ['', '/:provider', '/:provider/:session']) {
     for (const version of ['v1', 'v1beta', 'v1alpha']) {
       const path = `${prefix}/${version}/models`;
-      const template = path.replace(':provider', '{provider}');
+      const template = path.replace(/:(\w+)/g, '{$1}');
       app.get(path, (c) => tell(deps, c, template, list));
       app.get(`${path}/:id{.+}`, (c) => tell(deps, c, `${template}/{model}`, one));
     }

@@ -6,6 +6,7 @@ import { usageRecorder } from '../access/usage-recorder.ts';
 import { memoryAccounts, openAccounts, type Accounts } from '../accounts/accounts.ts';
 import { memoryHealthBoard, openHealthBoard, type HealthBoard } from '../accounts/health-board.ts';
 import type { Vault } from '../accounts/vault.ts';
+import { defaultSessionLimits, openSessions, type Sessions } from '../sessions/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { recordTo, type Recorder } from '../telemetry/record.ts';
 
@@ -19,6 +20,8 @@ export interface State {
   /** Absent without a store: then there are no keys, and nothing is kept of usage. */
   readonly keys?: KeyRing;
   readonly usage?: UsageLedger;
+  /** Absent without a store: then a conversation is only what its client sends. */
+  readonly sessions?: Sessions;
   readonly stored?: StateOptions['stored'];
   /** Writes what is not yet written, and lets go of the store. */
   close(): Promise<void>;
@@ -63,6 +66,7 @@ export async function openState({
   const health = await openHealthBoard(store, nowMs, complain);
   const keys = await openKeyRing(store, vault.fingerprint, nowMs, complain);
   const usage = createUsageLedger(store, nowMs, complain);
+  const sessions = openSessions(store, nowMs, complain, defaultSessionLimits, vault);
 
   await usage.eachSpent(limits.restore);
   let reading: Promise<void> | undefined;
@@ -82,9 +86,11 @@ export async function openState({
     recorder: usageRecorder(usage),
     keys,
     usage,
+    sessions,
     stored,
     async close() {
       clearInterval(timer);
+      sessions.close();
       keys.close();
       // First, because a login that was renewed and not stored is lost.
       await accounts.close();

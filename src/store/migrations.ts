@@ -87,6 +87,50 @@ const migrations: readonly Migration[] = [
       )`,
     ],
   },
+  {
+    id: 3,
+    statements: [
+      `CREATE TABLE session_items (
+        caller TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        item_id TEXT,
+        body TEXT NOT NULL,
+        uses BIGINT NOT NULL,
+        PRIMARY KEY (caller, hash)
+      )`,
+      `CREATE INDEX session_items_by_id ON session_items (caller, item_id) WHERE item_id IS NOT NULL`,
+      `CREATE TABLE session_branches (
+        id TEXT PRIMARY KEY,
+        caller TEXT NOT NULL,
+        parent TEXT,
+        parent_seq INTEGER,
+        depth INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        bytes BIGINT NOT NULL,
+        expires_ms BIGINT NOT NULL
+      )`,
+      `CREATE INDEX session_branches_by_parent ON session_branches (parent) WHERE parent IS NOT NULL`,
+      `CREATE INDEX session_branches_by_expiry ON session_branches (expires_ms)`,
+      `CREATE TABLE session_snapshots (
+        branch TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        caller TEXT NOT NULL,
+        id TEXT,
+        conversation TEXT,
+        about TEXT,
+        entries TEXT NOT NULL,
+        inputs INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        members TEXT NOT NULL,
+        state TEXT,
+        created_ms BIGINT NOT NULL,
+        PRIMARY KEY (branch, seq)
+      )`,
+      `CREATE UNIQUE INDEX session_snapshots_by_id ON session_snapshots (caller, id) WHERE id IS NOT NULL`,
+      `CREATE UNIQUE INDEX session_snapshots_by_conversation ON session_snapshots (caller, conversation)
+        WHERE conversation IS NOT NULL`,
+    ],
+  },
 ];
 
 /** What the newest step of this program is. */

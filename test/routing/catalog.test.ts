@@ -143,3 +143,17 @@ test('options of an alias and an effort behind a name go with the route', async 
   expect(await options('one/odd(name)')).toEqual([undefined]);
   expect(await options('constructor')).toBe(false);
 });
+
+test('a name without a date means the newest edition, and one with a date the name that has none', async () => {
+  const listed = provider('listed', ['m-20250101', 'm-20251001', 'n', 'o-2025-08-07']);
+  const open = provider('open', undefined, async () => [{ id: 'p-20250101' }]);
+  const catalog = createCatalog([listed, open], { fast: [{ target: 'listed/m' }] }, Date.now, ask);
+  expect(await target(catalog, 'listed/m')).toBe('listed:m-20251001');
+  expect(await target(catalog, 'm')).toBe('listed:m-20251001');
+  expect(await target(catalog, 'fast')).toBe('listed:m-20251001');
+  expect(await target(catalog, 'm-20250101')).toBe('listed:m-20250101');
+  expect(await target(catalog, 'n-20250101')).toBe('listed:n');
+  expect(await target(catalog, 'o')).toBe('listed:o-2025-08-07');
+  expect(await target(catalog, 'p(high)')).toBe('open:p-20250101');
+  expect(await target(catalog, 'listed/m-20240101')).toContain('listed/m-20251001');
+});

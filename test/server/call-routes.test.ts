@@ -27,6 +27,28 @@ describe('a route that asks something of a model', () => {
     });
   });
 
+  test('below a provider may name the conversation', () => {
+    expect(at('/up/my%20talk/v1/messages?beta=true')).toMatchObject({
+      surface: { id: 'anthropic-messages' },
+      template: '/{provider}/{session}/v1/messages',
+      only: 'up',
+      session: 'my talk',
+      search: '?beta=true',
+    });
+    expect(at('/up/v1/messages')!.session).toBeUndefined();
+    expect(at(`/up/${'x'.repeat(300)}/v1/messages`)).toBeUndefined();
+  });
+
+  test('below /backend-api is that of the provider which is named there', () => {
+    expect(at('/backend-api/up/responses')).toMatchObject({
+      surface: { id: 'openai-responses' },
+      operation: 'turn',
+      template: '/backend-api/{provider}/responses',
+      only: 'up',
+    });
+    expect(at('/backend-api/up/else')).toBeUndefined();
+  });
+
   test.each([
     ['generateContent', 'turn', false],
     ['streamGenerateContent', 'turn', true],

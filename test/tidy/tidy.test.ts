@@ -131,7 +131,10 @@ function valueImports(path: string): string[] {
 describe('words', () => {
   /** Words of one upstream, and the only places under `src/` where they may stand. */
   const providerWords: readonly (readonly [RegExp, RegExp])[] = [
-    [/\bcodex\b|chatgpt/i, /^providers\/codex\/|^gateway\.ts$|^server\//],
+    [
+      /\bcodex\b|chatgpt/i,
+      /^providers\/codex\/|^providers\/gitlab\/(?:models|snapshot)\.ts$|^gateway\.ts$|^server\//,
+    ],
     [/\bgitlab\b|\bduo\b/i, /^providers\/gitlab\/|^gateway\.ts$/],
     [/openrouter|deepseek|mistral|\bgroq\b|perplexity|copilot|\bazure\b|\bollama\b/i, /^providers\//],
     [/claude|\bgpt-(?!tokenizer)/i, /^providers\/|^server\/|^cli\/|^config\//],

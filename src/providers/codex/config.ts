@@ -1,0 +1,51 @@
+import { z } from 'zod';
+
+/** The setting of a provider of this type in `dragoman.yaml`. */
+export const configSchema = z.strictObject({
+  name: z.string(),
+  type: z.literal('codex'),
+  base_url: z
+    .url()
+    .default('https://chatgpt.com/backend-api/codex')
+    .describe('The backend, up to what stands before /responses'),
+  auth_url: z.url().default('https://auth.openai.com').describe('The authorization server of logins'),
+  access_token: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A ChatGPT access token for where nobody can log in; it ends and is not renewed'),
+  models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
+  instructions: z
+    .enum(['default', 'minimal', 'disabled'])
+    .default('default')
+    .describe(
+      'What is added to the caller’s system prompt: a neutral sentence where the backend needs one (default), one line that names the client (minimal), nothing (disabled)',
+    ),
+  identity: z
+    .strictObject({
+      originator: z
+        .string()
+        .regex(/^[\x21-\x7e]{1,64}$/)
+        .optional(),
+      version: z
+        .string()
+        .regex(/^\d+\.\d+\.\d+[\w.-]*$/)
+        .optional(),
+      user_agent: z
+        .string()
+        .regex(/^[\x20-\x7e]{1,256}$/)
+        .optional(),
+    })
+    .default({})
+    .describe('Which client the gateway says it is; built in is the official one'),
+  identity_order: z
+    .enum(['body', 'header', 'transport'])
+    .default('body')
+    .describe('Whose session, thread and turn ids count where a caller’s body and headers disagree'),
+  headers: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Further headers for every request, in place of those of the same name'),
+});
+
+export type CodexConfig = z.infer<typeof configSchema>;

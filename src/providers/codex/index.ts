@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import type { Account } from '../../accounts/account.ts';
+import type { InputKind } from '../../protocols/protocol.ts';
+import { refuse } from '../../turn/failure.ts';
+import type { Json } from '../../turn/json.ts';
+import { sendHttp, trimSlashes } from '../http.ts';
+import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope, WireRequest } from '../provider.ts';
+import { clientIdentity } from './client-identity.ts';
+import { configSchema, type CodexConfig } from './config.ts';
+import { readConversation, type Conversation } from './conversation.ts';
+import { classify } from './failure.ts';
+import { clientMetadata, identityHeaders, resolveIdentity, type Identity } from './identity.ts';
+import { keepSession, parentSession, settleSession } from './kept.ts';
+import { codexLogin, renewLogin } from './login.ts';
+import { fetchCatalog, type CatalogModel } from './models.ts';
+import { requestMembers, shapeRequest, writeRequest } from './request.ts';
+import { claimsOf } from './token.ts';
+import { createTurns } from './turns.ts';
+import { uuidV7 } from './uuid.ts';
+
+/** A ChatGPT account by way of the backend of the Codex CLI. */
+export const codex: ProviderKind<CodexConfig> = {
+  type: 'codex',
+  configSchema,
+  create(config, deps) {
+    return createCodex(config, deps);
+  },
+};
+
+function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
+  const base = trimSlashes(config.base_url);
+  const client = clientIdentity(config.identity);
+  const login = {
+    server: trimSlashes(config.auth_url),
+    identity: client,
+    fetch: deps.fetch,
+    nowMs: Date.now,
+  };
+  const turns = createTurns();
+  const decided = new WeakMap<TurnScope, Identity>();
+  const sentIn = new WeakMap<WireRequest, string>();
+  const installations = new Map<string, string>();
+  let catalog: ReadonlyMap<string, CatalogModel> = new Map();
+
+  const mint = (): string => uuidV7(Date.now());
+
+  /** Of an account that was logged in it is stored; one of the configuration has one for each process. */
+  function installationOf({ id, secret }: Account): string {
+    const stored = secret.more?.installationId;
+    if (typeof stored === 'string') return stored;
+    const known = installations.get(id) ?? randomUUID();
+    installations.set(id, known);
+    return known;
+  }
+
+  /** Built from nothing: of a client's headers only those get here that its identity is read from. */
+  function headersFor(account: Account, more: Record<string, string>): Record<string, string> {
+    const { token, more: kept } = account.secret;
+    const accountId = kept?.accountId ?? claimsOf(token).accountId;
+    return {
+      'accept-encoding': 'identity',
+      originator: client.originator,
+      'user-agent': client.userAgent,
+      ...lowerCased(config.headers),
+      ...more,
+      authorization: `Bearer ${token}`,
+      ...(typeof accountId === 'string' && { 'chatgpt-account-id': accountId }),
+    };
+  }
+
+  function identify(
+    { scope, inbound, state }: Call,
+    account: Account,
+    conversation: Conversation,
+    metadata: Json | undefined,
+  ): Identity {
+    const { asked, continues } = conversation;
+    const parent = parentSession(state);
+    const identity = resolveIdentity({
+      metadata,
+      headers: inbound,
+      order: config.identity_order,
+      transport: 'http',
+      conversation,
+      callerSession: scope?.session,
+      caller: scope?.caller ?? '',
+      stored: parent && { session: parent.session },
+      installation: installationOf(account),
+      begunTurn: continues && asked !== undefined ? turns.begun(asked) : undefined,
+      mint,
+    });
+    return state === undefined ? identity : keepSession(identity, state);
+  }
+
+  function prepare(call: Call, account: Account): WireRequest {
+    const { members, instructions, items, metadata, notes } = shapeRequest(
+      call.body,
+      config.instructions,
+      catalog.get(call.model),
+      call.state !== undefined,
+    );
+    const { scope } = call;
+    const conversation = readConversation(scope?.caller ?? '', instructions, items);
+    const begunKey = conversation.asked;
+    const known = scope && decided.get(scope);
+    const identity = known
+      ? // The turn is the same at another account, which is another installation.
+        { ...known, installation: known.ownInstallation ?? installationOf(account) }
+      : identify(call, account, conversation, metadata);
+    if (scope && !known) decided.set(scope, identity);
+    if (begunKey !== undefined) turns.begin(begunKey, identity.turn);
+
+    members.set('client_metadata', JSON.stringify(clientMetadata(identity)));
+    if (!members.has('prompt_cache_key')) members.set('prompt_cache_key', JSON.stringify(identity.session));
+    const tier = members.get('service_tier');
+    const state = turns.state(stateKey(account, identity));
+    const wire: WireRequest = {
+      url: `${base}/responses`,
+      headers: headersFor(account, {
+        ...identityHeaders(identity),
+        ...(state !== undefined && { 'x-codex-turn-state': state }),
+        ...(conversation.light && { 'x-openai-internal-codex-responses-lite': 'true' }),
+        'x-codex-routing-hint': routingHint(call.model, tier),
+        accept: 'text/event-stream',
+        'content-type': 'application/json',
+      }),
+      body: writeRequest(members),
+      notes,
+    };
+    sentIn.set(wire, stateKey(account, identity));
+    return wire;
+  }
+
+  return {
+    name: config.name,
+    type: config.type,
+    protocols: () => ['openai-responses'],
+    abilities(_protocol, model) {
+      const known = catalog.get(model);
+      if (known === undefined) return {};
+      return {
+        reasoning: { by: known.efforts.length > 0 ? ['effort'] : [], efforts: known.efforts },
+        inputs: known.inputs && new Set(known.inputs as readonly InputKind[]),
+      };
+    },
+    offers: () => false,
+    allows: () => requestMembers,
+    configured: config.models?.map((id) => ({ id })),
+    accounts: config.access_token === undefined ? [] : [{ name: 'default', token: config.access_token }],
+    anonymous: false,
+    login: codexLogin(login),
+    renew: (account, signal) => renewLogin(login, account, signal),
+    async discover(signal, account) {
+      const headers = headersFor(account, { accept: '*/*' });
+      const models = await fetchCatalog(deps.fetch, base, client.version, headers, signal);
+      catalog = new Map(models.map((model) => [model.info.id, model]));
+      return models.map(({ info }) => info);
+    },
+    prepare,
+    async send(wire, signal) {
+      const response = await sendHttp(deps.fetch, wire, signal);
+      const key = sentIn.get(wire);
+      const state = response.headers.get('x-codex-turn-state');
+      if (key !== undefined && state !== null) turns.keepState(key, state);
+      return labelled(response);
+    },
+    settle: settleSession,
+    classify: (failure, response) => classify(failure, response, Date.now()),
+  };
+}
+
+/** What routes a turn at one account says nothing to another. */
+const stateKey = ({ id }: Account, { turn }: Identity): string => `${id} ${turn}`;
+
+/** `model=…`, and the tier where one was chosen. */
+function routingHint(model: string, tier: Uint8Array | string | undefined): string {
+  if (!/^[\x21-\x7e]{1,200}$/.test(model)) {
+    refuse(`there can be no model ${JSON.stringify(model.slice(0, 200))}`, 'model', {
+      kind: 'not_found',
+      status: 404,
+      code: 'model_not_found',
+    });
+  }
+  const name = tier === undefined ? undefined : (JSON.parse(Buffer.from(tier).toString()) as unknown);
+  return typeof name === 'string' && /^[\w.-]{1,64}$/.test(name)
+    ? `model=${model};tier=${name}`
+    : `model=${model}`;
+}
+
+/** Every success is a stream, whether it says so or not. */
+function labelled(response: Response): Response {
+  if (!response.ok || response.headers.get('content-type') !== null) return response;
+  const headers = new Headers(response.headers);
+  headers.set('content-type', 'text/event-stream');
+  return new Response(response.body, { status: response.status, headers });
+}
+
+const lowerCased = (headers: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -1,0 +1,232 @@
+import { lastMember, scanObject } from '../../protocols/json-scan.ts';
+import { refuse } from '../../turn/failure.ts';
+import { asArray, asObject, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import type { Note } from '../../turn/note.ts';
+import type { CatalogModel } from './models.ts';
+
+/**
+ * The members that the backend takes beside the model, the conversation and `stream`. The official client sends these
+ * and no others; the last three are taken only to be refused by name, because leaving one out would answer another
+ * question than was asked.
+ */
+export const requestMembers: ReadonlySet<string> = new Set([
+  'instructions',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'reasoning',
+  'store',
+  'include',
+  'prompt_cache_key',
+  'text',
+  'client_metadata',
+  'service_tier',
+  'access_programs',
+  'previous_response_id',
+  'conversation',
+  'prompt',
+]);
+
+/** How the caller's system prompt goes up; it reaches the model in each of them. */
+export type InstructionMode = 'default' | 'minimal' | 'disabled';
+
+/** Stands in where the backend would refuse a request for having no instructions. */
+export const neutralInstructions = 'You are a helpful assistant.';
+/** Goes before the caller's own in the mode `minimal`. */
+export const minimalInstructions = 'You are Codex, a coding agent.';
+
+/** A request as the backend takes it, but for the words of its identity. */
+export interface ShapedRequest {
+  /** Values by name, as JSON text; those that nobody changed are the client's own bytes. */
+  readonly members: Map<string, Uint8Array | string>;
+  /** The caller's own, before the mode has changed them. */
+  readonly instructions: Json | undefined;
+  readonly items: readonly Json[];
+  readonly metadata: Json | undefined;
+  readonly notes: Note[];
+}
+
+const sealedReasoning = 'reasoning.encrypted_content';
+
+/**
+ * Edits a Responses request, which is one valid JSON object, into what the backend takes. `isKept`: the gateway keeps
+ * the conversation itself.
+ */
+export function shapeRequest(
+  body: Uint8Array | string,
+  mode: InstructionMode,
+  model: CatalogModel | undefined,
+  isKept = false,
+): ShapedRequest {
+  const members = membersOf(body);
+  const notes: Note[] = [];
+  const read = (name: string): Json | undefined => valueOf(members.get(name));
+  const instructions = read('instructions');
+  const items = inputOf(read('input'), members, notes);
+  refuseState(members, read);
+  if (read('store') === true && !isKept) {
+    notes.push(drop('store', 'this upstream keeps no replies', 'degrade'));
+  }
+  members.set('store', 'false');
+  members.set('stream', 'true');
+  includeInto(members, read('include'));
+  instructionsInto(members, mode, instructions, items, notes);
+  tierInto(members, read('service_tier'), model, notes);
+  verbosityInto(members, read('text'), model, notes);
+  return { members, instructions, items, metadata: read('client_metadata'), notes };
+}
+
+/** The body of the members, in the client's order. */
+export function writeRequest(members: ReadonlyMap<string, Uint8Array | string>): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  for (const [name, value] of members) {
+    pieces.push(Buffer.from(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`));
+    pieces.push(typeof value === 'string' ? Buffer.from(value) : value);
+  }
+  pieces.push(Buffer.from(pieces.length === 0 ? '{}' : '}'));
+  return Buffer.concat(pieces);
+}
+
+function membersOf(body: Uint8Array | string): Map<string, Uint8Array | string> {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const scan = scanObject(bytes);
+  if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
+  const members = new Map<string, Uint8Array | string>();
+  for (const { key } of scan.members) {
+    const { from, to } = lastMember(scan.members, key)!;
+    members.set(key, bytes.subarray(from, to));
+  }
+  return members;
+}
+
+const text = new TextDecoder();
+
+function valueOf(value: Uint8Array | string | undefined): Json | undefined {
+  if (value === undefined) return undefined;
+  return JSON.parse(typeof value === 'string' ? value : text.decode(value)) as Json;
+}
+
+/** The conversation as a list, whose items the backend takes. */
+function inputOf(input: Json | undefined, members: Map<string, Uint8Array | string>, notes: Note[]): Json[] {
+  if (typeof input === 'string') {
+    const items: Json[] = [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
+    members.set('input', JSON.stringify(items));
+    return items;
+  }
+  let isChanged = false;
+  const items = asArray(input).map((item, i) => {
+    const mended = mendItem(item, i, notes);
+    isChanged ||= mended !== item;
+    return mended;
+  });
+  if (isChanged) members.set('input', JSON.stringify(items));
+  return items;
+}
+
+/** What ids of items begin with, where the backend looks at it. */
+const prefixes: Readonly<Record<string, string>> = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
+};
+
+function mendItem(item: Json, i: number, notes: Note[]): Json {
+  if (!isObject(item)) return item;
+  const type = typeof item.type === 'string' ? item.type : 'message';
+  let mended: JsonObject = item;
+  if (type === 'message' && item.role === 'system') {
+    mended = { ...mended, role: 'developer' };
+    notes.push(repair(`input[${i}].role`, 'this upstream calls the system role developer'));
+  }
+  const prefix = prefixes[type];
+  const { id } = item;
+  if (prefix !== undefined && id !== undefined && !(typeof id === 'string' && id.startsWith(prefix))) {
+    const { id: _, ...others } = mended;
+    mended = others;
+    notes.push(repair(`input[${i}].id`, `this upstream takes no other ids here than ${prefix}…`));
+  }
+  return mended;
+}
+
+/** Members that stand for a conversation or a prompt that somebody has kept. */
+function refuseState(
+  members: Map<string, Uint8Array | string>,
+  read: (name: string) => Json | undefined,
+): void {
+  for (const name of ['previous_response_id', 'conversation', 'prompt']) {
+    const value = read(name);
+    if (value !== undefined && value !== null)
+      refuse(`${name} cannot be carried: this upstream keeps nothing between requests`, name);
+    members.delete(name);
+  }
+}
+
+function includeInto(members: Map<string, Uint8Array | string>, include: Json | undefined): void {
+  const wishes = asArray(include);
+  if (!wishes.includes(sealedReasoning)) members.set('include', JSON.stringify([...wishes, sealedReasoning]));
+}
+
+function instructionsInto(
+  members: Map<string, Uint8Array | string>,
+  mode: InstructionMode,
+  instructions: Json | undefined,
+  items: readonly Json[],
+  notes: Note[],
+): void {
+  const own = typeof instructions === 'string' && instructions.trim() !== '' ? instructions : undefined;
+  if (own === undefined) members.delete('instructions');
+  if (mode === 'minimal') {
+    const said = own === undefined ? minimalInstructions : `${minimalInstructions}\n\n${own}`;
+    members.set('instructions', JSON.stringify(said));
+  } else if (mode === 'default' && own === undefined && !items.some(isByDeveloper)) {
+    members.set('instructions', JSON.stringify(neutralInstructions));
+    notes.push({
+      path: 'instructions',
+      action: 'emulated',
+      why: 'this upstream refuses a request without any: a neutral sentence stands in',
+      weight: 'note',
+    });
+  }
+}
+
+const isByDeveloper = (item: Json): boolean => asObject(item)?.role === 'developer';
+
+/** The usual tier has no name there. */
+function tierInto(
+  members: Map<string, Uint8Array | string>,
+  tier: Json | undefined,
+  model: CatalogModel | undefined,
+  notes: Note[],
+): void {
+  if (tier === undefined) return;
+  const isUsual = tier === null || tier === 'auto' || tier === 'default';
+  const isOffered = model === undefined || model.tiers.length === 0 || model.tiers.includes(String(tier));
+  if (!isUsual && isOffered) return;
+  members.delete('service_tier');
+  if (!isUsual) notes.push(drop('service_tier', 'this model is not offered in that tier', 'degrade'));
+}
+
+function verbosityInto(
+  members: Map<string, Uint8Array | string>,
+  wish: Json | undefined,
+  model: CatalogModel | undefined,
+  notes: Note[],
+): void {
+  if (!isObject(wish) || wish.verbosity === undefined || model?.verbosity !== false) return;
+  const { verbosity: _, ...others } = wish;
+  if (Object.keys(others).length === 0) members.delete('text');
+  else members.set('text', JSON.stringify(others));
+  notes.push(drop('text.verbosity', 'the length of this model’s replies cannot be chosen', 'degrade'));
+}
+
+const drop = (path: string, why: string, weight: Note['weight']): Note => ({
+  path,
+  action: 'dropped',
+  why,
+  weight,
+});
+
+const repair = (path: string, why: string): Note => ({ path, action: 'repaired', why, weight: 'note' });

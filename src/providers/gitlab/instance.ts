@@ -1,0 +1,69 @@
+import { asObject, type Json, type JsonObject } from '../../turn/json.ts';
+
+/** A GitLab instance as its API is asked. */
+export interface Instance {
+  /** The root, with its path where GitLab runs under one; no slash at the end. */
+  readonly url: string;
+  readonly userAgent: string;
+  readonly fetch: typeof fetch;
+}
+
+/** What an instance has answered, success or not. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The JSON object of the answer; empty when it was none. */
+  readonly body: JsonObject;
+}
+
+/** Answers of the API are a few KiB. */
+const answerBytesMax = 256 * 1024;
+
+/** Asks the instance in the name of a token, personal or of OAuth: GitLab takes both as a bearer token. */
+export async function askInstance(
+  { url, userAgent, fetch: fetcher }: Instance,
+  method: 'GET' | 'POST',
+  path: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const response = await fetcher(url + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${token}`,
+      accept: 'application/json',
+      'user-agent': userAgent,
+      ...(method === 'POST' && { 'content-type': 'application/json' }),
+    },
+    ...(method === 'POST' && { body: '{}' }),
+    signal,
+    redirect: 'manual',
+  });
+  const { status, headers } = response;
+  return { status, headers, body: objectOf(await readText(response, answerBytesMax)) };
+}
+
+/** The JSON object that a text is, or an empty one. */
+export function objectOf(text: string): JsonObject {
+  try {
+    return asObject(JSON.parse(text) as Json) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** The text of a body, which is cut at `bytesMax`. */
+export async function readText(response: Response, bytesMax: number): Promise<string> {
+  if (response.body === null) return '';
+  const reader = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (size < bytesMax) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    size += value.length;
+  }
+  void reader.cancel().catch(() => undefined);
+  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, bytesMax));
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { asArray, isObject, type Json, type JsonObject } from '../turn/json.ts';
+
+/** Something that is stored once for each caller: an item of a conversation, or a long member of a response. */
+export interface Stored {
+  /** Of the text: 128 bits, base64url. */
+  readonly hash: string;
+  readonly text: string;
+  /** The item's own id, by which a request may refer to it. */
+  readonly itemId: string | undefined;
+}
+
+/** One place in a conversation. */
+export interface Entry {
+  readonly hash: string;
+  /** It is shown to the client and not sent again: its upstream gave nothing that another could read. */
+  readonly isMute: boolean;
+}
+
+export function storedValue(value: Json): Stored {
+  const text = JSON.stringify(value);
+  return { hash: hashOf(text), text, itemId: undefined };
+}
+
+export function storedItem(item: JsonObject): Stored {
+  const stored = storedValue(item);
+  return typeof item.id === 'string' && item.id !== '' ? { ...stored, itemId: item.id } : stored;
+}
+
+const hashOf = (text: string): string =>
+  createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url');
+
+/**
+ * Whether an item that passed in the native lane is of no use to anyone but the server that made it: reasoning that
+ * came neither sealed nor in the open, which its server finds again by id.
+ */
+export const isMuteItem = (item: JsonObject): boolean =>
+  item.type === 'reasoning' && !item.encrypted_content && asArray(item.content).length === 0;
+
+/** Entries as one column holds them: hashes with blanks between, a mute one after a tilde. */
+export const entriesText = (entries: readonly Entry[]): string =>
+  entries.map(({ hash, isMute }) => (isMute ? `~${hash}` : hash)).join(' ');
+
+export function parseEntries(text: string): Entry[] {
+  if (text === '') return [];
+  return text
+    .split(' ')
+    .map((word) => (word[0] === '~' ? { hash: word.slice(1), isMute: true } : { hash: word, isMute: false }));
+}
+
+/**
+ * The items of a request's `input`, of which a string is one user message. Anything else is no item and was refused
+ * before.
+ */
+export function inputItems(input: Json | undefined): JsonObject[] {
+  if (typeof input === 'string') {
+    return [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
+  }
+  return asArray(input).filter(isObject);
+}
+
+/** A stored item as the API shows it: every one has an id, by its place where it came without. */
+export function shownItem(text: string, hash: string, place: number): JsonObject {
+  const item = JSON.parse(text) as JsonObject;
+  if (typeof item.id === 'string' && item.id !== '') return item;
+  const type = typeof item.type === 'string' ? item.type : 'message';
+  const shown: JsonObject = { ...item, type, id: `${idPrefixes[type] ?? 'item'}_${hash}_${place}` };
+  if (type !== 'message') return shown;
+  shown.status ??= 'completed';
+  if (typeof item.content === 'string') {
+    const part = item.role === 'assistant' ? 'output_text' : 'input_text';
+    shown.content = [{ type: part, text: item.content }];
+  }
+  return shown;
+}
+
+const idPrefixes: Readonly<Record<string, string>> = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
+};
+
+/** The hash in an id that `shownItem` gave. */
+export const hashIn = (id: string): string | undefined => /^[a-z]+_([\w-]{22})_\d+$/.exec(id)?.[1];

@@ -1,0 +1,197 @@
+import { afterEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createVault } from '../../src/accounts/vault.ts';
+import { openState, type State } from '../../src/server/state.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { Queries, Store } from '../../src/store/store.ts';
+import { startGateway } from '../support/gateway.ts';
+import { gate, startReplay } from '../support/replay.ts';
+import { ask, hello, startBench, type Bench } from './setup.ts';
+
+const vault = createVault(new Uint8Array(32).fill(5));
+const ended: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const end of ended.splice(0).reverse()) await end();
+});
+
+/** A gateway on a store whose transactions go through `around`. */
+async function benchOn(
+  around: (work: () => Promise<unknown>) => Promise<unknown>,
+  complain: (error: unknown) => void = () => {},
+): Promise<{ bench: Bench; state: State }> {
+  const store = await openStore('sqlite::memory:');
+  const wrapped: Store = {
+    ...store,
+    transaction: <T>(work: (queries: Queries) => Promise<T>) =>
+      around(() => store.transaction(work)) as Promise<T>,
+  };
+  const state = await openState({ stored: { store: wrapped, vault }, complain });
+  const bench = startBench({ state });
+  ended.push(
+    () => state.close(),
+    () => bench.stop(),
+  );
+  return { bench, state };
+}
+
+const enqueue = (bench: Bench) => bench.upstream.enqueue({ kind: 'stream', blocks: hello.chat.blocks });
+
+describe('the end of a streamed reply', () => {
+  test('waits for the store, and nothing before it does', async () => {
+    const held = gate();
+    const { bench } = await benchOn(async (work) => {
+      await held.opened;
+      return work();
+    });
+    enqueue(bench);
+    const answer = await ask(bench, 'responses', { stream: true });
+    const reader = answer.body!.getReader();
+    const decoder = new TextDecoder();
+    let text = '';
+    const read = (async () => {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        text += decoder.decode(value, { stream: true });
+      }
+    })();
+    await Bun.sleep(100);
+    expect(text).toContain('response.created');
+    expect(text).not.toContain('response.completed');
+    held.open();
+    await read;
+    expect(text).toContain('event: response.completed');
+  });
+
+  test('comes all the same when the store fails, and the owner is told', async () => {
+    const complaints: unknown[] = [];
+    const { bench } = await benchOn(
+      async () => {
+        throw new Error('the disk is full');
+      },
+      (error) => complaints.push(error),
+    );
+    for (const stream of [true, false]) {
+      enqueue(bench);
+      const answer = await ask(bench, 'responses', { stream });
+      expect(answer.status).toBe(200);
+      expect(await answer.text()).toContain('Hello world');
+    }
+    expect(complaints.map(String)).toEqual(['Error: the disk is full', 'Error: the disk is full']);
+  });
+
+  test('a client that leaves meanwhile ends the turn once', async () => {
+    const held = gate();
+    const { bench } = await benchOn(async (work) => {
+      await held.opened;
+      return work();
+    });
+    enqueue(bench);
+    const leaving = new AbortController();
+    const answer = await ask(
+      bench,
+      'responses',
+      { stream: true },
+      {
+        signal: leaving.signal,
+      },
+    );
+    await answer.body!.getReader().read();
+    leaving.abort();
+    while (bench.records.length === 0) await Bun.sleep(5);
+    held.open();
+    await Bun.sleep(20);
+    expect(bench.records).toHaveLength(1);
+    expect(bench.streamsOpen()).toBe(0);
+  });
+});
+
+test('requests of other protocols, and those that are not to be stored, ask the store nothing', async () => {
+  let asked = 0;
+  const { bench } = await benchOn(async (work) => {
+    asked++;
+    return work();
+  });
+  for (const surface of ['chat', 'messages', 'gemini', 'responses'] as const) {
+    enqueue(bench);
+    const more = surface === 'responses' ? { store: false } : {};
+    await (await ask(bench, surface, { ...more })).text();
+  }
+  expect(asked).toBe(0);
+});
+
+test('a gateway that is killed in mid stream goes on from the last finished turn', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'dragoman-killed-'));
+  const upstream = startReplay({ models: ['m'] });
+  ended.push(
+    async () => rmSync(directory, { recursive: true, force: true }),
+    () => upstream.stop(),
+  );
+  const start = () =>
+    startGateway({
+      providers: [
+        {
+          name: 'chat',
+          type: 'openai',
+          base_url: `${upstream.url}/v1`,
+          api_key: 'k',
+          protocols: ['openai-chat'],
+        },
+      ],
+      extra: { store: `sqlite:${join(directory, 'state.db')}` },
+      env: { DRAGOMAN_SECRET: 'several words of which the vault is made' },
+    });
+  const idIn = (text: string) => /"id":"(resp_[^"]+)"/.exec(text)![1]!;
+  const blocks = (id: string) =>
+    hello.chat.blocks.map((block) => ({ ...block, text: block.text.replaceAll('chatcmpl-1', id) }));
+
+  const first = await start();
+  ended.push(() => first.stop());
+  upstream.enqueue({ kind: 'stream', blocks: blocks('one') });
+  const done = await (await ask(first, 'responses', { input: 'one', stream: true })).text();
+  const never = gate();
+  upstream.enqueue({ kind: 'stream', blocks: blocks('two'), delivery: { hold: { before: 3, gate: never } } });
+  const cut = await ask(first, 'responses', {
+    input: 'two',
+    stream: true,
+    previous_response_id: idIn(done),
+  });
+  const reader = cut.body!.getReader();
+  let seen = '';
+  while (!seen.includes('Hello')) seen += new TextDecoder().decode((await reader.read()).value);
+  process.kill(first.pid, 'SIGKILL');
+  await reader.read().catch(() => undefined);
+  never.open();
+
+  const second = await start();
+  ended.push(() => second.stop());
+  expect((await fetch(`${second.url}/v1/responses/${idIn(seen)}`)).status).toBe(404);
+  upstream.enqueue({ kind: 'stream', blocks: blocks('three') });
+  const again = await ask(second, 'responses', { input: 'again', previous_response_id: idIn(done) });
+  expect(again.status).toBe(200);
+  const { messages } = upstream.requests.at(-1)!.json as { messages: { content: string }[] };
+  expect(messages.map(({ content }) => content)).toEqual(['one', 'Hello world', 'again']);
+}, 30_000);
+
+test('two callers with the same ids share nothing', async () => {
+  const { bench, state } = await benchOn((work) => work());
+  const secrets = await Promise.all(['ann', 'bob'].map((name) => state.keys!.create({ name })));
+  const [ann, bob] = secrets.map(({ secret }) => ({
+    'content-type': 'application/json',
+    authorization: `Bearer ${secret}`,
+  }));
+  const turn = async (headers: Record<string, string>, members: Record<string, unknown>) => {
+    enqueue(bench);
+    const body = JSON.stringify({ model: 'chat/m', ...members });
+    return ask(bench, 'responses', {}, { headers, body });
+  };
+  const { id } = (await (await turn(ann!, { input: 'of ann' })).json()) as { id: string };
+  expect((await turn(bob!, { input: 'more', previous_response_id: id })).status).toBe(400);
+  const url = `${bench.url}/v1/responses/${id}`;
+  expect((await fetch(url, { headers: bob })).status).toBe(404);
+  expect((await fetch(url, { headers: bob, method: 'DELETE' })).status).toBe(404);
+  expect((await fetch(url, { headers: ann })).status).toBe(200);
+  expect((await fetch(url)).status).toBe(401);
+});

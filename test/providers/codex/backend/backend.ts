@@ -1,0 +1,219 @@
+import { accessToken, accountId, idToken } from './tokens.ts';
+import { bodyFaults, headerFaults } from './rules.ts';
+import { replies } from './replies.ts';
+
+type Json = Record<string, unknown>;
+
+/** A request that reached `/responses`. */
+export interface Asked {
+  readonly headers: Headers;
+  readonly body: Json;
+  readonly account: string;
+}
+
+/** What the next request is answered, whatever it asks. */
+export type Answer = string | Response | 'reset';
+
+/** The backend of the official client and its authorization server, in one process on loopback. */
+export interface Backend {
+  readonly url: string;
+  /** Requests to `/responses` that were in order, or were answered before anybody looked. */
+  readonly asked: Asked[];
+  /** What was wrong with requests. */
+  readonly faults: string[];
+  /** Answers for the next requests, in order; a short text when there is none. */
+  readonly answers: Answer[];
+  /** Access tokens in force, with their accounts. */
+  readonly tokens: Map<string, string>;
+  /** Refresh tokens in force, with their accounts. */
+  readonly refreshTokens: Map<string, string>;
+  /** Bodies that the token endpoint was sent. */
+  readonly renewals: Json[];
+  /** The query with which models were asked for. */
+  readonly modelQueries: string[];
+  models: Json[];
+  /** Set to let the official client in as it comes: no rule is looked at. */
+  lenient: boolean;
+  /** Set to refuse renewals. */
+  renewalError: { status: number; code: string } | undefined;
+  /** How often a device is told to wait. */
+  devicePending: number;
+  stop(): Promise<void>;
+}
+
+const model = (slug: string, more: Json = {}): Json => ({
+  slug,
+  display_name: slug.toUpperCase(),
+  supported_reasoning_levels: ['low', 'medium', 'high'].map((effort) => ({ effort, description: effort })),
+  shell_type: 'unified_exec',
+  visibility: 'list',
+  supported_in_api: true,
+  support_verbosity: true,
+  priority: 1,
+  context_window: 272_000,
+  input_modalities: ['text', 'image'],
+  service_tiers: [{ id: 'priority', name: 'Fast', description: 'fast' }],
+  ...more,
+});
+
+export const quotaHeaders = (used = 12): Record<string, string> => ({
+  'x-codex-primary-used-percent': String(used),
+  'x-codex-primary-window-minutes': '300',
+  'x-codex-primary-reset-at': String(Math.floor(Date.now() / 1000) + 300),
+  'x-codex-secondary-used-percent': '34',
+  'x-codex-secondary-window-minutes': '10080',
+  'x-codex-secondary-reset-at': String(Math.floor(Date.now() / 1000) + 86_400),
+  'x-codex-plan-type': 'plus',
+});
+
+export const failure = (status: number, error: Json, headers: Record<string, string> = {}): Response =>
+  Response.json({ error }, { status, headers });
+
+export function startBackend(): Backend {
+  const codes = new Map<string, { challenge: string; redirectUri: string }>();
+  let serial = 0;
+  let served = 0;
+
+  const detail = (status: number, text: string) => Response.json({ detail: text }, { status });
+
+  async function responses(request: Request): Promise<Response> {
+    const { headers } = request;
+    const token = headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
+    const account = backend.tokens.get(token);
+    const body = (await request.json()) as Json;
+    const answer = backend.answers.shift();
+    if (account === undefined)
+      return failure(401, { message: 'Provided authentication token is expired.', code: 'token_expired' });
+    if (headers.get('chatgpt-account-id') !== account) return detail(403, 'that account is not yours');
+    backend.asked.push({ headers, body, account });
+    if (answer instanceof Response) return answer;
+    if (answer === 'reset') {
+      return new Response(
+        new ReadableStream({
+          async start(controller) {
+            controller.enqueue(Buffer.from(replies.text().split('\n\n').slice(0, 3).join('\n\n') + '\n\n'));
+            await Bun.sleep(5);
+            controller.close();
+          },
+        }),
+        { headers: { 'content-type': 'text/event-stream' } },
+      );
+    }
+    const catalog = { slugs: backend.models.map(({ slug }) => String(slug)) };
+    const faults = [...headerFaults(headers), ...bodyFaults(body, headers, catalog)];
+    if (faults.length > 0 && !backend.lenient) {
+      backend.faults.push(...faults);
+      return detail(400, faults[0]!);
+    }
+    const compacts = (body.input as Json[]).some(({ type }) => type === 'compaction_trigger');
+    const text = answer ?? (compacts ? replies.compaction() : replies.text());
+    return new Response(text.replaceAll('"resp_1"', `"resp_${++served}"`), {
+      headers: {
+        'content-type': 'text/event-stream',
+        'x-codex-turn-state': `state-${++serial}`,
+        ...quotaHeaders(),
+      },
+    });
+  }
+
+  function grant(account: string): Response {
+    const access = accessToken({ account, serial: ++serial });
+    const refresh_token = `rt-${serial}`;
+    backend.tokens.set(access, account);
+    backend.refreshTokens.set(refresh_token, account);
+    return Response.json({ access_token: access, id_token: idToken({ account }), refresh_token });
+  }
+
+  async function token(request: Request): Promise<Response> {
+    if (request.headers.get('content-type')?.startsWith('application/json')) return renewal(request);
+    const form = new URLSearchParams(await request.text());
+    const code = codes.get(form.get('code') ?? '');
+    codes.delete(form.get('code') ?? '');
+    const verifier = form.get('code_verifier') ?? '';
+    const challenge = new Bun.CryptoHasher('sha256').update(verifier).digest('base64url');
+    if (code?.challenge !== challenge || code.redirectUri !== form.get('redirect_uri'))
+      return failure(400, { code: 'invalid_grant', message: 'the code is not taken' });
+    return grant(accountId);
+  }
+
+  async function renewal(request: Request): Promise<Response> {
+    const body = (await request.json()) as Json;
+    backend.renewals.push(body);
+    if (backend.renewalError !== undefined) {
+      const { status, code } = backend.renewalError;
+      return failure(status, { code, message: code });
+    }
+    const names = Object.keys(body).sort().join();
+    if (names !== 'client_id,grant_type,refresh_reason,refresh_token')
+      return failure(400, { code: 'invalid_request', message: names });
+    const account = backend.refreshTokens.get(String(body.refresh_token));
+    if (account === undefined) return failure(401, { code: 'refresh_token_reused', message: 'used before' });
+    backend.refreshTokens.delete(String(body.refresh_token));
+    return grant(account);
+  }
+
+  function authorize(query: URLSearchParams): Response {
+    const redirectUri = query.get('redirect_uri')!;
+    const back = new URL(redirectUri);
+    const code = `ac_${++serial}`;
+    codes.set(code, { challenge: query.get('code_challenge')!, redirectUri });
+    back.searchParams.set('code', code);
+    back.searchParams.set('state', query.get('state')!);
+    return Response.redirect(back.href, 302);
+  }
+
+  function device(path: string): Response {
+    if (path.endsWith('/usercode'))
+      return Response.json({ device_auth_id: 'da_1', user_code: 'ABCD-12345', interval: '0.01' });
+    if (backend.devicePending-- > 0)
+      return failure(403, { code: 'deviceauth_authorization_unknown', message: 'Please try again.' });
+    const code = `ac_${++serial}`;
+    const challenge = new Bun.CryptoHasher('sha256').update('device-verifier').digest('base64url');
+    codes.set(code, { challenge, redirectUri: `${backend.url}/deviceauth/callback` });
+    return Response.json({
+      authorization_code: code,
+      code_challenge: challenge,
+      code_verifier: 'device-verifier',
+    });
+  }
+
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch(request) {
+      const { pathname, search, searchParams } = new URL(request.url);
+      if (pathname === '/backend-api/codex/responses' && request.method === 'POST') return responses(request);
+      if (pathname === '/backend-api/codex/models') {
+        backend.modelQueries.push(search);
+        const bearer = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
+        if (!backend.tokens.has(bearer)) return failure(401, { code: 'token_expired', message: 'expired' });
+        return Response.json({ models: backend.models });
+      }
+      if (pathname === '/oauth/authorize') return authorize(searchParams);
+      if (pathname === '/oauth/token') return token(request);
+      if (pathname.startsWith('/api/accounts/deviceauth/')) return device(pathname);
+      return new Response(null, { status: 404 });
+    },
+  });
+
+  const backend: Backend = {
+    url: `http://127.0.0.1:${server.port}`,
+    asked: [],
+    faults: [],
+    answers: [],
+    tokens: new Map(),
+    refreshTokens: new Map(),
+    renewals: [],
+    modelQueries: [],
+    models: [
+      model('gpt-5.5'),
+      model('gpt-6.1-sol', { support_verbosity: false }),
+      model('hidden', { visibility: 'none' }),
+    ],
+    lenient: false,
+    renewalError: undefined,
+    devicePending: 0,
+    stop: () => server.stop(true),
+  };
+  return backend;
+}

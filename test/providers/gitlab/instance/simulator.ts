@@ -1,0 +1,159 @@
+/** A GitLab instance and the AI gateway beside it, which hold a client to the contract of both. */
+import { tokenOffice, type TokenOffice } from './accounts.ts';
+import { modelProxy, type ModelProxy } from './gateway.ts';
+import { restServices, type RestServices } from './rest.ts';
+import { refuse, type RefusalName } from './words.ts';
+
+export interface Simulated {
+  /** The root of the instance, which runs under a path. */
+  readonly url: string;
+  /** The root of the gateway. */
+  readonly gatewayUrl: string;
+  /** Where the public list of models is. */
+  readonly listUrl: string;
+  readonly office: TokenOffice;
+  readonly proxy: ModelProxy;
+  readonly rest: RestServices;
+  /** Every grant that was asked for, and what came of it. */
+  readonly mints: { readonly door: string; readonly user: string; readonly refused?: RefusalName }[];
+  /** What the next who ask for a grant are told, first to last. */
+  readonly mintRefusals: RefusalName[];
+  /** How long a grant is good, in seconds. */
+  grantSeconds: number;
+  /** How long an answer to a grant takes. */
+  mintMs: number;
+  /** What a grant's answer has beside its token. */
+  grantMore: Record<string, unknown>;
+  realm: 'saas' | 'self-managed';
+  /** The text of the public list; 503 without. */
+  list: string | undefined;
+  listReads: number;
+  stop(): Promise<void>;
+}
+
+const root = '/gitlab';
+
+export function startInstance(nowMs: () => number = Date.now): Simulated {
+  const office = tokenOffice(nowMs);
+  const proxy = modelProxy(nowMs);
+  const rest = restServices(office);
+  let grants = 0;
+
+  async function mint(request: Request, door: string): Promise<Response> {
+    const known = office.whose(request, ['api', 'ai_features']);
+    if (known instanceof Response) {
+      simulated.mints.push({ door, user: '', refused: 'auth/unauthorized.401' });
+      return known;
+    }
+    if (simulated.mintMs > 0) await Bun.sleep(simulated.mintMs);
+    const refused = simulated.mintRefusals.shift();
+    simulated.mints.push({ door, user: known.user, refused });
+    if (refused !== undefined) return refuse(refused);
+    const n = ++grants;
+    const claims = claimsOf(simulated.realm, n, known.user, door);
+    const token = `gateway-token-${String(n).padStart(20, '0')}`;
+    const endsMs = nowMs() + simulated.grantSeconds * 1000;
+    const scopes =
+      door === 'third_party_agents'
+        ? ['complete_code', 'ai_gateway_model_provider_proxy']
+        : ['complete_code'];
+    const lower = Object.fromEntries(
+      Object.entries(claims).map(([name, value]) => [name.toLowerCase(), value]),
+    );
+    proxy.issued.set(token, { token, claims: lower, scopes, endsMs, revoked: false });
+    const body = {
+      headers: claims,
+      token,
+      expires_at: endsMs / 1000,
+      ...(door === 'code_suggestions' && { base_url: simulated.gatewayUrl }),
+      ...simulated.grantMore,
+    };
+    return Response.json(body, { status: 201, headers: { date: new Date(nowMs()).toUTCString() } });
+  }
+
+  async function instance(request: Request, path: string, url: URL): Promise<Response> {
+    const { method } = request;
+    switch (`${method} ${path}`) {
+      case 'POST /api/v4/ai/third_party_agents/direct_access':
+        return mint(request, 'third_party_agents');
+      case 'POST /api/v4/code_suggestions/direct_access':
+        return mint(request, 'code_suggestions');
+      case 'POST /api/v4/code_suggestions/completions':
+        return rest.suggestions(request);
+      case 'POST /api/v4/chat/completions':
+        return rest.chat(request);
+      case 'GET /api/v4/personal_access_tokens/self':
+        return office.self(request);
+      case 'GET /api/v4/user':
+        return office.userOf(request);
+      case 'GET /oauth/authorize':
+        return office.authorize(url.searchParams);
+      case 'POST /oauth/authorize_device':
+        return office.device();
+      case 'POST /oauth/token':
+        return office.token(request);
+      default:
+        return Response.json({ error: '404 Not Found' }, { status: 404 });
+    }
+  }
+
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    idleTimeout: 60,
+    async fetch(request) {
+      const url = new URL(request.url);
+      const { pathname, search } = url;
+      if (pathname.startsWith('/ai/v1/proxy/'))
+        return proxy.ask(request, pathname.slice('/ai/v1/proxy'.length) + search);
+      if (pathname === '/models.yml') {
+        simulated.listReads++;
+        return new Response(simulated.list, { status: simulated.list === undefined ? 503 : 200 });
+      }
+      if (pathname.startsWith(`${root}/`)) return instance(request, pathname.slice(root.length), url);
+      return new Response(null, { status: 404 });
+    },
+  });
+  const base = `http://127.0.0.1:${server.port}`;
+  const simulated: Simulated = {
+    url: base + root,
+    gatewayUrl: `${base}/ai`,
+    listUrl: `${base}/models.yml`,
+    office,
+    proxy,
+    rest,
+    mints: [],
+    mintRefusals: [],
+    grantSeconds: 3600,
+    mintMs: 0,
+    grantMore: {},
+    realm: 'saas',
+    list: undefined,
+    listReads: 0,
+    stop: () => server.stop(true),
+  };
+  return simulated;
+}
+
+/** The headers of a grant, in the mixed case that real ones have. */
+const claimsOf = (
+  realm: Simulated['realm'],
+  n: number,
+  user: string,
+  door: string,
+): Record<string, string> => ({
+  'x-gitlab-host-name': 'gitlab.example.com',
+  'x-gitlab-instance-id': '11111111-2222-4333-8444-555555555555',
+  'x-gitlab-realm': realm,
+  'x-gitlab-version': '19.3.0',
+  'x-gitlab-global-user-id': Buffer.from(`${user} ${n}`).toString('base64'),
+  'x-gitlab-feature-enabled-by-namespace-ids': '',
+  'x-gitlab-unit-primitive':
+    door === 'third_party_agents' ? 'ai_gateway_model_provider_proxy' : 'complete_code',
+  'X-Gitlab-Is-Team-Member': 'false',
+  'x-gitlab-namespace-id': '1000000',
+  'X-Gitlab-Root-Namespace-Id': '1000000',
+  'x-gitlab-organization-id': '1',
+  'X-Gitlab-Authentication-Type': 'oidc',
+  'x-api-key': 'drop-me',
+});
