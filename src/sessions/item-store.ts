@@ -1,6 +1,12 @@
 import type { Queries } from '../store/store.ts';
 import type { Stored } from './items.ts';
 
+/** What a caller's texts go through on their way into the store and out of it. */
+export interface Cover {
+  seal(text: string): string;
+  open(sealed: string): string;
+}
+
 /** Values in one statement: far below what the engines take, and enough for few round trips. */
 const batchMax = 500;
 
@@ -13,6 +19,7 @@ export async function keepItems(
   caller: string,
   items: ReadonlyMap<string, Stored>,
   uses: ReadonlyMap<string, number>,
+  cover: Cover,
 ): Promise<void> {
   const hashes = [...uses.keys()].filter((hash) => items.has(hash)).sort();
   for (const batch of batches(hashes, batchMax)) {
@@ -22,7 +29,7 @@ export async function keepItems(
        ON CONFLICT (caller, hash) DO UPDATE SET uses = session_items.uses + excluded.uses`,
       batch.flatMap((hash) => {
         const { text, itemId } = items.get(hash)!;
-        return [caller, hash, itemId ?? null, text, uses.get(hash)!];
+        return [caller, hash, itemId ?? null, cover.seal(text), uses.get(hash)!];
       }),
     );
   }
@@ -72,6 +79,7 @@ export async function readItems(
   queries: Queries,
   caller: string,
   hashes: Iterable<string>,
+  cover: Cover,
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   for (const batch of batches([...new Set(hashes)], batchMax)) {
@@ -79,7 +87,7 @@ export async function readItems(
       `SELECT hash, body FROM session_items WHERE caller = ? AND hash IN (${marks(batch)})`,
       [caller, ...batch],
     );
-    for (const { hash, body } of rows) texts.set(String(hash), String(body));
+    for (const { hash, body } of rows) texts.set(String(hash), cover.open(String(body)));
   }
   return texts;
 }
@@ -89,6 +97,7 @@ export async function readItemsById(
   queries: Queries,
   caller: string,
   ids: readonly string[],
+  cover: Cover,
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
   for (const batch of batches(ids, batchMax)) {
@@ -96,7 +105,7 @@ export async function readItemsById(
       `SELECT item_id, body FROM session_items WHERE caller = ? AND item_id IN (${marks(batch)})`,
       [caller, ...batch],
     );
-    for (const { item_id, body } of rows) texts.set(String(item_id), String(body));
+    for (const { item_id, body } of rows) texts.set(String(item_id), cover.open(String(body)));
   }
   return texts;
 }

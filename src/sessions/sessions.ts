@@ -4,7 +4,7 @@ import { additionsTo, newBranch, placeAfter, trim, type Addition, type Place } f
 import type { Sealing } from './compaction.ts';
 import { startCollector, sweep, type CollectorLimits } from './collect.ts';
 import { checkStates, type LeftStates } from './provider-state.ts';
-import { countUses, keepItems, readItems, readItemsById } from './item-store.ts';
+import { countUses, keepItems, readItems, readItemsById, type Cover } from './item-store.ts';
 import {
   entriesText,
   hashIn,
@@ -82,7 +82,7 @@ export interface Sessions {
   remove(caller: string, id: string, by?: Name): Promise<boolean>;
   /** Collects what has expired. Returns how many branches went. */
   sweep(): Promise<number>;
-  /** Seals what a compaction holds; absent where nothing can be sealed. */
+  /** Seals what is stored, and what a compaction holds; absent where nothing can be sealed. */
   readonly sealing?: Sealing;
   /** Tells of a fault that no client is told of. */
   complain(error: unknown): void;
@@ -118,6 +118,11 @@ export function openSessions(
   limits: SessionLimits = defaultSessionLimits,
   sealing?: Sealing,
 ): Sessions {
+  /** Texts of a caller lie sealed, so that nothing that was said can be read from the store alone. */
+  const coverOf = (caller: string): Cover => ({
+    seal: (text) => (sealing === undefined ? text : sealing.seal(text, `conversations of ${caller}`)),
+    open: (text) => (sealing === undefined ? text : sealing.open(text, `conversations of ${caller}`)),
+  });
   const stop = startCollector(() => sweep(store, nowMs(), limits), complain, limits);
 
   async function row(caller: string, id: string, by: Name = 'id'): Promise<Row | undefined> {
@@ -135,6 +140,7 @@ export function openSessions(
       store,
       caller,
       entries.map(({ hash }) => hash),
+      coverOf(caller),
     );
     const out = entries.map(({ hash }) => byHash.get(hash));
     return out.every((text) => text !== undefined) ? out : undefined;
@@ -147,7 +153,8 @@ export function openSessions(
       return {
         caller,
         id: String(found.id ?? ''),
-        conversation: found.about === null ? undefined : JSON.parse(String(found.about)),
+        conversation:
+          found.about === null ? undefined : JSON.parse(coverOf(caller).open(String(found.about))),
         branch: String(found.branch),
         seq: Number(found.seq),
         state: found.state === null ? {} : checkStates(JSON.parse(String(found.state))),
@@ -167,13 +174,14 @@ export function openSessions(
       });
     },
     async references(caller, ids) {
-      const found = await readItemsById(store, caller, ids);
+      const found = await readItemsById(store, caller, ids, coverOf(caller));
       const derived = ids.filter((id) => !found.has(id) && hashIn(id) !== undefined);
       if (derived.length === 0) return found;
       const byHash = await readItems(
         store,
         caller,
         derived.map((id) => hashIn(id)!),
+        coverOf(caller),
       );
       for (const id of derived) {
         const text = byHash.get(hashIn(id)!);
@@ -184,6 +192,7 @@ export function openSessions(
     async commit(turn) {
       const written = writtenForm(turn, limits.turnBytesMax);
       const { caller, parent, conversation } = turn;
+      const cover = coverOf(caller);
       const id = asString(turn.response.id) ?? null;
       const now = nowMs();
       const expiresMs = now + limits.retentionMs;
@@ -197,7 +206,7 @@ export function openSessions(
           parent === undefined || written.isCompacted
             ? await newBranch(queries, caller, expiresMs)
             : await placeAfter(queries, caller, parent, expiresMs);
-        await keepItems(queries, caller, written.items, written.uses);
+        await keepItems(queries, caller, written.items, written.uses, cover);
         await queries.run(
           `INSERT INTO session_snapshots
              (branch, seq, caller, id, conversation, about, entries, inputs, body, members, state, created_ms)
@@ -208,10 +217,10 @@ export function openSessions(
             caller,
             id,
             conversation?.id ?? null,
-            conversation === undefined ? null : JSON.stringify(conversation),
+            conversation === undefined ? null : cover.seal(JSON.stringify(conversation)),
             entriesText([...place.repeated, ...written.entries]),
             place.repeated.length + written.inputs,
-            written.body,
+            cover.seal(written.body),
             JSON.stringify(written.members),
             stateText({ ...parent?.state, ...turn.state }),
             now,
@@ -236,11 +245,10 @@ export function openSessions(
       if (found === undefined) return undefined;
       const members = JSON.parse(String(found.members)) as Record<string, string>;
       const output = parseEntries(String(found.entries)).slice(Number(found.inputs));
-      const byHash = await readItems(store, caller, [
-        ...output.map(({ hash }) => hash),
-        ...Object.values(members),
-      ]);
-      const body = JSON.parse(String(found.body)) as JsonObject;
+      const cover = coverOf(caller);
+      const wanted = [...output.map(({ hash }) => hash), ...Object.values(members)];
+      const byHash = await readItems(store, caller, wanted, cover);
+      const body = JSON.parse(cover.open(String(found.body))) as JsonObject;
       for (const [name, hash] of Object.entries(members)) body[name] = parsed(byHash.get(hash));
       return { ...body, output: output.map(({ hash }) => parsed(byHash.get(hash))) };
     },

@@ -1,3 +1,4 @@
+import { createVault } from '../../src/accounts/vault.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { branchDepthMax } from '../../src/sessions/branches.ts';
 import { pendingState } from '../../src/sessions/provider-state.ts';
@@ -38,6 +39,8 @@ const response = (id: string, output: JsonObject[], more: JsonObject = {}): Json
   ...more,
 });
 
+const vault = createVault(new Uint8Array(32).fill(5));
+
 describe.each(engines)('conversations in %s', (_, address) => {
   let nowMs = 1_800_000_000_000;
   let store: Store;
@@ -45,12 +48,23 @@ describe.each(engines)('conversations in %s', (_, address) => {
 
   async function open(limits: Partial<SessionLimits> = {}): Promise<void> {
     store = await openStore(await address());
-    sessions = openSessions(store, () => nowMs, undefined, { ...defaultSessionLimits, ...limits });
+    sessions = openSessions(store, () => nowMs, undefined, { ...defaultSessionLimits, ...limits }, vault);
   }
   async function close(): Promise<void> {
     sessions.close();
     await store.close();
   }
+
+  test('nothing that was said lies in the store in the clear', async () => {
+    await open();
+    await turn('resp_1', 'my canary is called Pip');
+    for (const table of ['session_items', 'session_snapshots', 'session_branches']) {
+      const rows = await store.all(`SELECT * FROM ${table}`);
+      expect(rows.length).toBe(table === 'session_items' ? 2 : 1);
+      expect(JSON.stringify(rows)).not.toContain('canary');
+    }
+    await close();
+  });
 
   /** One turn: what the user said and what came back, which is `re: …`. */
   async function turn(id: string, text: string, after?: string, more: JsonObject[] = []): Promise<void> {
