@@ -46,7 +46,7 @@ export function spellings(name: string): Spelling[] {
  * has none. Never another edition than was asked for.
  *
  * @example
- * editionOf(['claude-x-20250101', 'claude-x-20251001'], 'claude-x'); // 'claude-x-20251001'
+ * editionOf(['model-x-20250101', 'model-x-20251001'], 'model-x'); // 'model-x-20251001'
  */
 export function editionOf(ids: readonly string[], name: string): string | undefined {
   if (ids.includes(name)) return name;
