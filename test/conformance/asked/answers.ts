@@ -6,6 +6,8 @@ import { resultSchemaFaults } from '../schema.ts';
 
 /** What a recorded request may be refused for: it asks for what only the vendor's own servers hold. */
 const refusable: readonly RegExp[] = [
+  // A response that nobody here keeps, in OpenAI's own words.
+  /"code":"previous_response_not_found"/,
   /previous_response_id cannot be carried/,
   /compaction/,
   /thread: this gateway does not keep threads/,
