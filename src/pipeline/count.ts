@@ -1,16 +1,15 @@
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Route } from '../routing/catalog.ts';
-import { abilitiesAt } from '../routing/model-facts.ts';
 import { TokenizerBusy } from '../tokens/tokenizer.ts';
 import { FailureError } from '../turn/failure.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
-import { parseBody, readAsked, type Asked } from './asked.ts';
-import { continueTurn, isStateful } from './continuation.ts';
-import { attempts, findRoutes, served, type Attempt } from './dispatch.ts';
+import { parseBody, type Asked } from './asked.ts';
+import { attempts, served, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { strangeFailure } from './network-failure.ts';
-import { refuseLosses, type Outgoing } from './outgoing.ts';
+import { openRequest } from './opening.ts';
+import { encodeFor, refuseLosses, type Outgoing } from './outgoing.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { ownHeaders } from './reply-headers.ts';
 import type { Estimate } from './token-estimator.ts';
@@ -27,15 +26,7 @@ export const serveCount = (deps: PipelineDeps, inbound: Inbound): Promise<Respon
   served(deps, inbound, count);
 
 async function count(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
-  const { record } = inbound;
-  const sent = await inbound.body();
-  record.bytesIn = sent.length;
-  const continuation = isStateful(deps, inbound) ? await continueTurn(deps, inbound, sent) : undefined;
-  const body = continuation?.body ?? sent;
-  const asked = readAsked(body, inbound);
-  record.model = asked.model;
-  const found = await findRoutes(deps, inbound, asked.model);
-  const routes = continuation?.routes(found) ?? found;
+  const { body, asked, routes } = await openRequest(deps, inbound);
   const able = routes.filter((route) => counterOf(deps, inbound.surface, route));
   if (able.length === 0) return estimate(deps, inbound, body, asked, routes[0]!);
   const counted = await attempts(deps, inbound, able, body, (attempt) =>
@@ -98,14 +89,10 @@ function translate(
   upstream: Protocol,
 ): Outgoing {
   const { surface } = inbound;
-  const { provider, model } = route;
+  const { model } = route;
   const request = surface.decodeRequest(surface.count!.turnOf(parseBody(body, asked)));
   const left = inbound.leaveOut(request);
-  const encoded = upstream.encodeRequest(request, {
-    model,
-    issuer: provider.name,
-    abilities: abilitiesAt(route, upstream.id),
-  });
+  const encoded = encodeFor(request, route, upstream);
   const notes = [...left, ...encoded.notes];
   refuseLosses(notes, deps.strict);
   return {

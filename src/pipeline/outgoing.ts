@@ -78,6 +78,14 @@ function stands(body: Uint8Array, { from, to }: Member, text: string): boolean {
   return text.length <= to - from;
 }
 
+/** A request in the words of an upstream, as far as its provider and its model take them. */
+export const encodeFor = (request: TurnRequest, route: Route, upstream: Protocol): EncodedRequest =>
+  upstream.encodeRequest(request, {
+    model: route.model,
+    issuer: route.provider.name,
+    abilities: abilitiesAt(route, upstream.id),
+  });
+
 /** The translated lane: the client's request in the upstream's words. */
 export function translate(
   deps: PipelineDeps,
@@ -93,11 +101,7 @@ export function translate(
   const context = surfaceContext(deps, inbound, request, json);
   if (route.options) setOptions(request, route.options);
   const left = inbound.leaveOut(request);
-  const encoded = upstream.encodeRequest(request, {
-    model,
-    issuer: provider.name,
-    abilities: abilitiesAt(route, upstream.id),
-  });
+  const encoded = encodeFor(request, route, upstream);
   const allowed = provider.allows?.(upstream.id, model);
   const narrowed = allowed ? narrowBody(encoded.body, upstream, allowed) : { body: encoded.body, notes: [] };
   return {

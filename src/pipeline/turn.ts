@@ -1,9 +1,10 @@
 import type { Call, TurnScope } from '../providers/provider.ts';
 import { answer } from './answer.ts';
-import { parseBody, readAsked, type Asked } from './asked.ts';
-import { continueTurn, isStateful, type Continuation } from './continuation.ts';
-import { attempts, findRoutes, follow, send, served, type Attempt } from './dispatch.ts';
+import { parseBody, type Asked } from './asked.ts';
+import type { Continuation } from './continuation.ts';
+import { attempts, follow, send, served, type Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
+import { openRequest } from './opening.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
 
 /**
@@ -14,16 +15,7 @@ export const serveTurn = (deps: PipelineDeps, inbound: Inbound): Promise<Respons
   served(deps, inbound, carry);
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
-  const { record } = inbound;
-  const sent = await inbound.body();
-  record.bytesIn = sent.length;
-  const continuation = isStateful(deps, inbound) ? await continueTurn(deps, inbound, sent) : undefined;
-  const body = continuation?.body ?? sent;
-  const asked = readAsked(body, inbound);
-  record.model = asked.model;
-  record.stream = asked.stream;
-  const found = await findRoutes(deps, inbound, asked.model);
-  const routes = continuation?.routes(found) ?? found;
+  const { body, asked, routes, continuation } = await openRequest(deps, inbound);
   const scope: TurnScope = {
     caller: inbound.caller.id,
     session: inbound.sessionId,

@@ -1,3 +1,4 @@
+import { cutFailure, unreadableFailure } from '../broken-reply.ts';
 import type { Stop, TurnEvent } from '../../turn/event.ts';
 import type { Failure } from '../../turn/failure.ts';
 import { asArray, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
@@ -27,7 +28,7 @@ export function streamDecoder(source: DecodeSource): StreamDecoder {
       if (isObject(data)) reader.read(data, asString(data.type) ?? frame.event ?? '', out);
     },
     end(out) {
-      if (!reader.done) reader.fail(cut, out);
+      if (!reader.done) reader.fail(cutFailure, out);
     },
     get done() {
       return reader.done;
@@ -55,21 +56,8 @@ export function readMessage(message: JsonObject, source: DecodeSource): TurnEven
   return out;
 }
 
-const unreadable = (event: string | undefined, data: string): Failure => ({
-  kind: 'upstream',
-  scope: 'provider',
-  status: 502,
-  message: event === 'error' ? data.slice(0, 500) : 'the upstream sent an event that is not JSON',
-  retryable: true,
-});
-
-const cut: Failure = {
-  kind: 'cut',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message: 'the upstream ended the stream before it was complete',
-};
+const unreadable = (event: string | undefined, data: string): Failure =>
+  unreadableFailure(event === 'error' ? data.slice(0, 500) : 'the upstream sent an event that is not JSON');
 
 const messageKeys: ReadonlySet<string> = new Set([
   'id',

@@ -87,24 +87,6 @@ const words: Readonly<Record<FailureKind, string>> = {
   internal: 'INTERNAL',
 };
 
-/** The upstream's body ended before the reply did. */
-export const cutFailure: Failure = {
-  kind: 'cut',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message: 'the upstream ended the stream before it was complete',
-};
-
-/** The upstream answered with something that is not a reply of this protocol. */
-export const unreadableFailure = (message: string): Failure => ({
-  kind: 'upstream',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message,
-});
-
 /** Reads an upstream's error reply. A body of another shape is judged by its status. */
 export function decodeFailure(response: FailedResponse): Failure {
   const { status, headers } = response;

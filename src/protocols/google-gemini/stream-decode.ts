@@ -4,7 +4,8 @@ import { asArray, asString, isObject, rest, type Json, type JsonObject } from '.
 import type { DecodeSource, StreamDecoder } from '../protocol.ts';
 import type { SseFrame } from '../sse.ts';
 import { CandidateReader } from './candidate-reader.ts';
-import { cutFailure, errorFailure, unreadableFailure } from './failure.ts';
+import { cutFailure, unreadableFailure } from '../broken-reply.ts';
+import { errorFailure } from './failure.ts';
 import { decodeLogprobs } from './logprobs.ts';
 import { camel, camelObject, ownExtras } from './names.ts';
 import type { CallIds } from './part-decode.ts';

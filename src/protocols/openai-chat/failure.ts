@@ -2,28 +2,11 @@ import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
 import { asObject, asString, isObject } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
+import { unreadableFailure } from '../broken-reply.ts';
 import { narrowedScope } from '../refusal-words.ts';
 import { requestIdOf, unreadFailure } from '../unread-failure.ts';
 import { waitHint, waitInWords } from '../wait-hint.ts';
 import { own } from './fields.ts';
-
-/** The upstream's body ended before the reply did. */
-export const cutFailure: Failure = {
-  kind: 'cut',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message: 'the upstream ended the stream before it was complete',
-};
-
-/** The upstream answered with something that is not a chat completion. */
-export const unreadableFailure = (message: string): Failure => ({
-  kind: 'upstream',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message,
-});
 
 /** Some servers end a reply that broke off with the finish reason `error` and say no more. */
 export const endedInError: Failure = unreadableFailure('the upstream ended the reply with an error');

@@ -5,7 +5,8 @@ import type { Json, JsonObject } from '../../turn/json.ts';
 import type { DecodeSource, StreamDecoder } from '../protocol.ts';
 import type { SseFrame } from '../sse.ts';
 import { ChoiceReader } from './choice-decode.ts';
-import { cutFailure, decodeErrorObject, endedInError, unreadableFailure } from './failure.ts';
+import { cutFailure, unreadableFailure } from '../broken-reply.ts';
+import { decodeErrorObject, endedInError } from './failure.ts';
 import { own } from './fields.ts';
 import { decodeUsage } from './usage.ts';
 

@@ -1,3 +1,4 @@
+import { cutFailure, unreadableFailure } from '../broken-reply.ts';
 import {
   asArray,
   asNumber,
@@ -176,7 +177,7 @@ export function streamDecoder(source: DecodeSource): StreamDecoder {
       event(textOf(data.type), data, out);
     },
     end(out) {
-      if (!done) fail(cut, out);
+      if (!done) fail(cutFailure, out);
     },
     get done() {
       return done;
@@ -216,18 +217,4 @@ const progress = new Set(['in_progress', 'searching', 'interpreting', 'generatin
 
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
-const cut: Failure = {
-  kind: 'cut',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message: 'the upstream ended the stream before it was complete',
-};
-
-const brokenFrame: Failure = {
-  kind: 'upstream',
-  scope: 'provider',
-  status: 502,
-  retryable: true,
-  message: 'the upstream sent an event that is not JSON',
-};
+const brokenFrame: Failure = unreadableFailure('the upstream sent an event that is not JSON');

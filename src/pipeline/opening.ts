@@ -1,0 +1,31 @@
+import { readAsked, type Asked } from './asked.ts';
+import { continueTurn, isStateful, type Continuation } from './continuation.ts';
+import { findRoutes } from './dispatch.ts';
+import type { Inbound, PipelineDeps } from './exchange.ts';
+import type { Route } from '../routing/catalog.ts';
+
+/** A turn, or a question about one, that has been read and may go somewhere. */
+export interface Opened {
+  /** The client's body, with the history that it refers to. */
+  readonly body: Uint8Array;
+  readonly asked: Asked;
+  /** In the order in which they are to be tried; never empty. */
+  readonly routes: readonly Route[];
+  /** Absent where the gateway keeps nothing of the turn. */
+  readonly continuation: Continuation | undefined;
+}
+
+/** Reads a request, puts the history before it that it refers to, and finds where it may go. */
+export async function openRequest(deps: PipelineDeps, inbound: Inbound): Promise<Opened> {
+  const { record } = inbound;
+  const sent = await inbound.body();
+  record.bytesIn = sent.length;
+  const continuation = isStateful(deps, inbound) ? await continueTurn(deps, inbound, sent) : undefined;
+  const body = continuation?.body ?? sent;
+  const asked = readAsked(body, inbound);
+  record.model = asked.model;
+  // A question about a turn is answered in one piece, whatever the turn would be.
+  if (inbound.operation === 'turn') record.stream = asked.stream;
+  const found = await findRoutes(deps, inbound, asked.model);
+  return { body, asked, routes: continuation?.routes(found) ?? found, continuation };
+}
