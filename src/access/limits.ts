@@ -74,6 +74,7 @@ export function createLimits(nowMs: () => number): Limits {
     restore(keyId, spent) {
       const meter = meterOf(keyId);
       const now = nowMs();
+      meter.dayStart = windowStart('day', now);
       for (const window of windows)
         meter.spent[window] = { start: windowStart(window, now), ...spent[window] };
     },
@@ -91,20 +92,30 @@ interface Bucket {
   atMs: number;
 }
 
+/** What was spent in one window. */
+interface Page {
+  start: number;
+  nanoUsd: number;
+  tokens: number;
+}
+
 interface Meter {
   readonly requests: Bucket;
   readonly tokens: Bucket;
   open: number;
-  readonly spent: Record<Window, Spent & { readonly start: number }>;
+  readonly spent: Record<Window, Page>;
+  /** No page has to be turned within this day. */
+  dayStart: number;
 }
 
 function createMeter(now: number): Meter {
-  const page = (window: Window) => ({ start: windowStart(window, now), nanoUsd: 0, tokens: 0 });
+  const page = (window: Window): Page => ({ start: windowStart(window, now), nanoUsd: 0, tokens: 0 });
   return {
     requests: { level: 0, atMs: now },
     tokens: { level: 0, atMs: now },
     open: 0,
     spent: { day: page('day'), week: page('week'), month: page('month') },
+    dayStart: windowStart('day', now),
   };
 }
 
@@ -117,25 +128,31 @@ function blocked(meter: Meter, rules: KeyRules, now: number): LimitReached | und
     const budget = rules[`per_${window}`];
     if (budget === undefined) continue;
     const spent = meter.spent[window];
-    const retryAfterMs = windowEnd(window, now) - now;
-    const limit = `per_${window}` as const;
-    if (budget.usd !== undefined && spent.nanoUsd >= budget.usd * nano)
-      return { limit, unit: 'usd', retryAfterMs };
-    if (budget.tokens !== undefined && spent.tokens >= budget.tokens)
-      return { limit, unit: 'tokens', retryAfterMs };
+    const isUsdSpent = budget.usd !== undefined && spent.nanoUsd >= budget.usd * nano;
+    if (!isUsdSpent && (budget.tokens === undefined || spent.tokens < budget.tokens)) continue;
+    const unit = isUsdSpent ? 'usd' : 'tokens';
+    return { limit: `per_${window}`, unit, retryAfterMs: windowEnd(window, now) - now };
   }
-  for (const [limit, bucket, least] of [
-    ['requests_per_minute', meter.requests, 1],
-    ['tokens_per_minute', meter.tokens, 0],
-  ] as const) {
-    const most = rules[limit];
-    if (most === undefined) continue;
-    drain(bucket, most, now);
-    const over = bucket.level + least - most;
-    const full = least === 0 ? bucket.level >= most : over > 0;
-    if (full) return { limit, retryAfterMs: Math.ceil((Math.max(over, 1) / most) * minuteMs) };
-  }
-  return undefined;
+  return (
+    full('requests_per_minute', meter.requests, rules, now, 1) ??
+    full('tokens_per_minute', meter.tokens, rules, now, 0)
+  );
+}
+
+/** Whether a bucket has no room for `least` more. */
+function full(
+  limit: 'requests_per_minute' | 'tokens_per_minute',
+  bucket: Bucket,
+  rules: KeyRules,
+  now: number,
+  least: number,
+): LimitReached | undefined {
+  const most = rules[limit];
+  if (most === undefined) return undefined;
+  drain(bucket, most, now);
+  const over = bucket.level + least - most;
+  if (least === 0 ? over < 0 : over <= 0) return undefined;
+  return { limit, retryAfterMs: Math.ceil((Math.max(over, 1) / most) * minuteMs) };
 }
 
 function rate(bucket: Bucket, most: number | undefined, now: number, use: number): RateState | undefined {
@@ -154,8 +171,11 @@ function drain(bucket: Bucket, most: number, now: number): void {
   bucket.atMs = now;
 }
 
-/** Begins a new page for each window that has passed. */
+/** Begins a new page for each window that has passed; every window ends with a day. */
 function turnPages(meter: Meter, now: number): void {
+  const dayStart = windowStart('day', now);
+  if (meter.dayStart === dayStart) return;
+  meter.dayStart = dayStart;
   for (const window of windows) {
     const start = windowStart(window, now);
     if (meter.spent[window].start !== start) meter.spent[window] = { start, nanoUsd: 0, tokens: 0 };
@@ -165,7 +185,8 @@ function turnPages(meter: Meter, now: number): void {
 function book(meter: Meter, used: Spent, now: number): void {
   turnPages(meter, now);
   for (const window of windows) {
-    const { start, nanoUsd, tokens } = meter.spent[window];
-    meter.spent[window] = { start, nanoUsd: nanoUsd + used.nanoUsd, tokens: tokens + used.tokens };
+    const page = meter.spent[window];
+    page.nanoUsd += used.nanoUsd;
+    page.tokens += used.tokens;
   }
 }

@@ -3,7 +3,6 @@ import type { Spent } from './limits.ts';
 import { windows, windowStart, type Window } from './rules.ts';
 import {
   forgetWriter,
-  members,
   readSpent,
   readSums,
   readWriters,
@@ -142,9 +141,18 @@ export function createUsageLedger(
     add(entry) {
       const hour = Math.floor(nowMs() / hourMs) * hourMs;
       const { keyId, provider, account, model } = entry;
-      const place = [hour, keyId, provider, account, model] as const;
-      const isFull = pending.size >= pendingMax && !pending.has(place.join('\n'));
-      addTo(pending, isFull ? [hour, keyId, provider, account, otherModel] : place, sumOf(entry));
+      const head = `${hour}\n${keyId}\n${provider}\n${account}\n`;
+      let key = head + model;
+      let known = pending.get(key);
+      if (known === undefined) {
+        const isFull = pending.size >= pendingMax;
+        if (isFull) known = pending.get((key = head + otherModel));
+        if (known === undefined) {
+          known = { place: [hour, keyId, provider, account, isFull ? otherModel : model], sum: emptySum() };
+          pending.set(key, known);
+        }
+      }
+      addTo(known.sum, entry);
       later(writeMs);
     },
     spent: (keyId) =>
@@ -182,31 +190,37 @@ export function createUsageLedger(
   };
 }
 
+type Sum = { -readonly [M in keyof UsageSum]: number };
+
 interface Pending {
   readonly place: Place;
-  readonly sum: { -readonly [M in keyof UsageSum]: number };
+  readonly sum: Sum;
 }
 
-function addTo(pending: Map<string, Pending>, place: Place, more: UsageSum): void {
-  const key = place.join('\n');
-  const known = pending.get(key);
-  if (known === undefined) pending.set(key, { place, sum: { ...more } });
-  else for (const member of members) known.sum[member] += more[member];
-}
+const emptySum = (): Sum => ({
+  requests: 0,
+  failed: 0,
+  tokensFresh: 0,
+  tokensCacheRead: 0,
+  tokensCacheWrite: 0,
+  tokensOutput: 0,
+  tokensReasoning: 0,
+  nanoUsd: 0,
+  unpriced: 0,
+});
 
-function sumOf({ request, used }: UsageEntry): UsageSum {
-  const tokens = used?.tokens;
-  return {
-    requests: request === undefined ? 0 : 1,
-    failed: request === 'failed' ? 1 : 0,
-    tokensFresh: tokens?.fresh ?? 0,
-    tokensCacheRead: tokens?.cacheRead ?? 0,
-    tokensCacheWrite: tokens?.cacheWrite ?? 0,
-    tokensOutput: tokens?.output ?? 0,
-    tokensReasoning: tokens?.reasoning ?? 0,
-    nanoUsd: Math.round((used?.costUsd ?? 0) * nano),
-    unpriced: used !== undefined && used.costUsd === undefined ? 1 : 0,
-  };
+function addTo(sum: Sum, { request, used }: UsageEntry): void {
+  if (request !== undefined) sum.requests++;
+  if (request === 'failed') sum.failed++;
+  if (used === undefined) return;
+  const { tokens, costUsd } = used;
+  sum.tokensFresh += tokens.fresh;
+  sum.tokensCacheRead += tokens.cacheRead;
+  sum.tokensCacheWrite += tokens.cacheWrite;
+  sum.tokensOutput += tokens.output;
+  sum.tokensReasoning += tokens.reasoning;
+  if (costUsd === undefined) sum.unpriced++;
+  else sum.nanoUsd += Math.round(costUsd * nano);
 }
 
 const none: Spent = { nanoUsd: 0, tokens: 0 };

@@ -1,3 +1,4 @@
+import type { DispatchCost } from '../telemetry/cost.ts';
 import type { Recorder, TurnRecord } from '../telemetry/record.ts';
 import { inputTokens, outputTokens, type Usage } from '../turn/usage.ts';
 import type { Spent } from './limits.ts';
@@ -22,20 +23,22 @@ export const usageRecorder = (ledger: UsageLedger): Recorder => ({
   record(record) {
     const { provider, accountId, upstreamModel, costs, keyId = '', outcome } = record;
     if (provider === undefined || accountId === undefined || upstreamModel === undefined) return;
-    const failed = outcome === 'error' || outcome === 'cut';
-    ledger.add({
-      keyId,
-      provider,
-      account: accountId,
-      model: upstreamModel,
-      request: failed ? 'failed' : 'ok',
-    });
-    for (const { provider, account = accountId, model, usage = {}, usd } of costs) {
-      ledger.add({ keyId, provider, account, model, used: { tokens: tokensOf(usage), costUsd: usd } });
+    const request = outcome === 'error' || outcome === 'cut' ? 'failed' : 'ok';
+    const last = costs.at(-1);
+    // Most requests are tried once, where they end.
+    const isThere = last?.provider === provider && last.account === accountId && last.model === upstreamModel;
+    const used = isThere ? usedOf(last) : undefined;
+    ledger.add({ keyId, provider, account: accountId, model: upstreamModel, request, used });
+    for (const cost of costs) {
+      if (isThere && cost === last) continue;
+      const { provider, account = accountId, model } = cost;
+      ledger.add({ keyId, provider, account, model, used: usedOf(cost) });
     }
   },
   streamsOpen() {},
 });
+
+const usedOf = ({ usage = {}, usd }: DispatchCost) => ({ tokens: tokensOf(usage), costUsd: usd });
 
 const tokensOf = (usage: Usage) => ({
   fresh: usage.fresh ?? 0,

@@ -45,7 +45,7 @@ export interface UsageBatch {
   readonly sums: readonly (readonly [Place, UsageSum])[];
 }
 
-export const members = [
+const members = [
   'requests',
   'failed',
   'tokensFresh',

@@ -75,6 +75,8 @@ function createHealthBoard(
   complain: (error: unknown) => void = () => {},
 ): { board: HealthBoard; read(): Promise<void> } {
   const entries = new Map<string, Kept>();
+  /** Accounts that have, or had, an entry: of all others nothing is known, and most are never written of. */
+  const known = new Set<string>();
   const dirty = new Set<string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let writing: Promise<void> = Promise.resolve();
@@ -84,6 +86,7 @@ function createHealthBoard(
   function keep(entry: Omit<Kept, 'probeUntilMs' | 'since'>): void {
     const key = keyOf(entry.account, entry.model);
     // Written anew, it stands last: the first is the one that has been so for longest.
+    known.add(entry.account);
     entries.delete(key);
     entries.set(key, { ...entry, probeUntilMs: 0, since: ++latest });
     for (const [oldest] of entries) {
@@ -96,8 +99,8 @@ function createHealthBoard(
     if (!store) return;
     for (const row of await store.all('SELECT * FROM account_health')) {
       const updatedMs = Number(row.updated_ms);
-      const known = entries.get(keyOf(String(row.account), String(row.model)));
-      if (known && known.updatedMs >= updatedMs) continue;
+      const mine = entries.get(keyOf(String(row.account), String(row.model)));
+      if (mine && mine.updatedMs >= updatedMs) continue;
       keep({
         account: String(row.account),
         model: String(row.model),
@@ -112,9 +115,9 @@ function createHealthBoard(
 
   function set(account: string, model: string, health: Health): void {
     const key = keyOf(account, model);
-    const known = entries.get(key);
+    const before = entries.get(key);
     // Two changes of one millisecond must still be told apart by other processes.
-    const updatedMs = Math.max(nowMs(), (known?.updatedMs ?? 0) + 1);
+    const updatedMs = Math.max(nowMs(), (before?.updatedMs ?? 0) + 1);
     keep({ account, model, ...health, updatedMs });
     if (!store) return;
     dirty.add(key);
@@ -183,8 +186,10 @@ function createHealthBoard(
   const deaf = store?.listen(topic, reread);
 
   const board: HealthBoard = {
-    usable: (account, model) => lets(keyOf(account, allModels)) && lets(keyOf(account, model)),
+    usable: (account, model) =>
+      !known.has(account) || (lets(keyOf(account, allModels)) && lets(keyOf(account, model))),
     tries(account, model) {
+      if (!known.has(account)) return latest;
       probe(keyOf(account, allModels));
       probe(keyOf(account, model));
       return latest;
@@ -206,10 +211,12 @@ function createHealthBoard(
       set(account, at, after);
     },
     succeeded(account, model, since = latest) {
+      if (!known.has(account)) return;
       mend(account, allModels, since);
       mend(account, model, since);
     },
     released(account, model) {
+      if (!known.has(account)) return;
       release(keyOf(account, allModels));
       release(keyOf(account, model));
     },

@@ -1,6 +1,6 @@
 import type { Account } from '../accounts/account.ts';
 import type { Call, Provider } from '../providers/provider.ts';
-import type { Route } from '../routing/catalog.ts';
+import type { Route, RouteResult } from '../routing/catalog.ts';
 import type { Candidate, Choice } from '../routing/choice.ts';
 import { dropCharge, openCharge, settleCharge } from '../telemetry/charges.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
@@ -47,16 +47,26 @@ function failureOf(error: unknown): Failure {
 
 /**
  * Where a model is to be had by this caller, in the order in which it is to be tried; a 404 that names the
- * nearest ones when it is nowhere, a 403 when the caller's key does not let it.
+ * nearest ones when it is nowhere, a 403 when the caller's key does not let it. A promise only where a provider must
+ * be asked first.
  */
-export async function findRoutes(
+export function findRoutes(
   deps: PipelineDeps,
   inbound: Inbound,
   model: string,
-): Promise<readonly Route[]> {
-  const { only, caller } = inbound;
-  const found = deps.catalog.resolve(model, only);
-  const result = found instanceof Promise ? await found : found;
+): readonly Route[] | Promise<readonly Route[]> {
+  const found = deps.catalog.resolve(model, inbound.only);
+  return found instanceof Promise
+    ? found.then((result) => allowedRoutes(deps, inbound, model, result))
+    : allowedRoutes(deps, inbound, model, found);
+}
+
+function allowedRoutes(
+  deps: PipelineDeps,
+  { caller }: Inbound,
+  model: string,
+  result: RouteResult,
+): readonly Route[] {
   if (result.found) {
     if (caller.key === undefined) return result.routes;
     const allowed = result.routes.filter(({ provider }) =>
@@ -102,8 +112,20 @@ export async function attempts<T>(
   const refusals: FailureError[] = [];
   for (let candidate = choice.next(); candidate !== undefined; candidate = choice.next()) {
     note(record, candidate);
+    const { route, account } = candidate;
     try {
-      const result = await withFreshToken(deps, client, candidate, choice.hasMore, attempt);
+      const fresh = deps.accounts.fresh(account, route.provider.renew);
+      const asked = fresh instanceof Promise ? await fresh : fresh;
+      if (client.aborted) throw new FailureError(cancelledFailure);
+      const mayMove = choice.hasMore;
+      let result: T;
+      try {
+        result = await attempt({ route, account: asked, mayMove });
+      } catch (error) {
+        const renewed = renewal(deps, route.provider, asked, error);
+        if (renewed === undefined) throw error;
+        result = await attempt({ route, account: await renewed, mayMove });
+      }
       choice.succeeded();
       return result;
     } catch (error) {
@@ -148,26 +170,16 @@ function tellEnd(record: TurnRecord, choice: Choice): void {
   };
 }
 
-/** A login whose token is refused before its time is renewed once, and tried again. */
-async function withFreshToken<T>(
-  deps: PipelineDeps,
-  client: AbortSignal,
-  { route, account }: Candidate,
-  mayMove: boolean,
-  attempt: (attempt: Attempt) => Promise<T>,
-): Promise<T> {
-  const { renew } = route.provider;
-  const fresh = deps.accounts.fresh(account, renew);
-  const first = fresh instanceof Promise ? await fresh : fresh;
-  if (client.aborted) throw new FailureError(cancelledFailure);
-  try {
-    return await attempt({ route, account: first, mayMove });
-  } catch (error) {
-    const isRefused = error instanceof FailureError && error.failure.kind === 'authentication';
-    if (!isRefused || renew === undefined || first.secret.refreshToken === undefined) throw error;
-    const renewed = await deps.accounts.renewed(first, renew);
-    return attempt({ route, account: renewed, mayMove });
-  }
+/** A login whose token is refused before its time is renewed once, and tried again; `undefined` for all else. */
+function renewal(
+  { accounts }: PipelineDeps,
+  { renew }: Provider,
+  asked: Account,
+  error: unknown,
+): Promise<Account> | undefined {
+  const isRefused = error instanceof FailureError && error.failure.kind === 'authentication';
+  if (!isRefused || renew === undefined || asked.secret.refreshToken === undefined) return undefined;
+  return accounts.renewed(asked, renew);
 }
 
 /** Aborts with the client. Apart from the turn, so that an open stream holds nothing else of it in memory. */

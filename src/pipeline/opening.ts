@@ -26,6 +26,7 @@ export async function openRequest(deps: PipelineDeps, inbound: Inbound): Promise
   record.model = asked.model;
   // A question about a turn is answered in one piece, whatever the turn would be.
   if (inbound.operation === 'turn') record.stream = asked.stream;
-  const found = await findRoutes(deps, inbound, asked.model);
+  const finding = findRoutes(deps, inbound, asked.model);
+  const found = finding instanceof Promise ? await finding : finding;
   return { body, asked, routes: continuation?.routes(found) ?? found, continuation };
 }

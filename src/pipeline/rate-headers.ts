@@ -8,22 +8,23 @@ import type { ProtocolId } from '../turn/part.ts';
  */
 export function rateHeaders(
   surface: ProtocolId,
-  rates: TurnRecord['rates'],
+  rates: NonNullable<TurnRecord['rates']>,
   nowMs: number,
-): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const unit of ['requests', 'tokens'] as const) {
-    const rate = rates?.[unit];
+  into: Record<string, string>,
+): void {
+  for (const unit of units) {
+    const rate = rates[unit];
     if (rate === undefined) continue;
-    if (surface === 'anthropic-messages') Object.assign(headers, inAnthropicWords(unit, rate, nowMs));
+    if (surface === 'anthropic-messages') Object.assign(into, inAnthropicWords(unit, rate, nowMs));
     else {
-      headers[`x-ratelimit-limit-${unit}`] = String(rate.limit);
-      headers[`x-ratelimit-remaining-${unit}`] = String(rate.remaining);
-      headers[`x-ratelimit-reset-${unit}`] = duration(rate.resetMs);
+      into[`x-ratelimit-limit-${unit}`] = String(rate.limit);
+      into[`x-ratelimit-remaining-${unit}`] = String(rate.remaining);
+      into[`x-ratelimit-reset-${unit}`] = duration(rate.resetMs);
     }
   }
-  return headers;
 }
+
+const units = ['requests', 'tokens'] as const;
 
 const inAnthropicWords = (unit: string, { limit, remaining, resetMs }: RateState, nowMs: number) => ({
   [`anthropic-ratelimit-${unit}-limit`]: String(limit),

@@ -22,7 +22,7 @@ export function replyHeaders(exchange: Exchange, contentType: string): Record<st
     if (passed.has(name) || passedFamilies.some((family) => name.startsWith(family))) headers[name] = value;
   });
   const { rates } = exchange.inbound.record;
-  if (rates) Object.assign(headers, rateHeaders(exchange.inbound.surface.id, rates, exchange.deps.nowMs()));
+  if (rates) rateHeaders(exchange.inbound.surface.id, rates, exchange.deps.nowMs(), headers);
   return headers;
 }
 

@@ -3,7 +3,7 @@ import { answer } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
 import type { Continuation } from './continuation.ts';
 import { attempts, follow, send, served, type Attempt } from './dispatch.ts';
-import type { Inbound, PipelineDeps } from './exchange.ts';
+import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { openRequest } from './opening.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
 
@@ -67,7 +67,7 @@ async function tryAt(
   const abort = follow(inbound.client);
   const response = await send(deps, provider, account, call, abort, record);
   try {
-    const reply = await answer({
+    const exchange: Exchange = {
       deps,
       inbound,
       provider,
@@ -82,8 +82,11 @@ async function tryAt(
       response,
       mayMove,
       keeper: continuation?.keeper,
-    });
-    return (await continuation?.keeper?.whole(reply, { provider, native })) ?? reply;
+    };
+    const reply = await answer(exchange);
+    return continuation?.keeper === undefined
+      ? reply
+      : await continuation.keeper.whole(reply, { provider, native });
   } catch (error) {
     // Whatever is left of the upstream's answer is not read any more.
     abort.abort();

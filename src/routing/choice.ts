@@ -5,7 +5,7 @@ import type { Provider } from '../providers/provider.ts';
 import type { Failure } from '../turn/failure.ts';
 import type { Affinity } from './affinity.ts';
 import type { Route } from './catalog.ts';
-import { createSpread, type Strategy } from './spread.ts';
+import { createSpread, type Spread, type Strategy } from './spread.ts';
 
 /** One place a request may go. */
 export interface Candidate {
@@ -57,147 +57,200 @@ interface Down {
 
 /** Where a candidate's request stands. */
 interface Try extends Candidate {
+  /** The provider's own name on the board. */
+  readonly provider: string;
   readonly since: Mark;
   state: 'asked' | 'serving' | 'over';
 }
 
-export function createChooser({ accountsOf, health, affinity, strategy }: ChooserDeps): Chooser {
-  const spread = createSpread(strategy, affinity);
+export function createChooser(deps: ChooserDeps): Chooser {
+  const shared: Shared = { ...deps, spread: createSpread(deps.strategy, deps.affinity) };
+  return {
+    holds: (targets) => deps.strategy === 'balance' && countOf(shared, targets) > 1,
+    choose: (targets, conversation) =>
+      new Way(shared, targets, deps.strategy === 'balance' ? conversation : undefined),
+  };
+}
 
-  const countOf = (targets: readonly Route[]): number =>
-    targets.reduce((sum, { provider }) => sum + accountsOf(provider).length, 0);
+interface Shared extends ChooserDeps {
+  readonly spread: Spread;
+}
 
-  function choose(targets: readonly Route[], asked: string | undefined): Choice {
-    const conversation = strategy === 'balance' ? asked : undefined;
-    const tried = new Set<string>();
-    const passedOver = new Map<string, Health>();
-    /** Providers that have failed this request themselves, and whether they may be asked once more. */
-    const down = new Map<string, Down>();
-    // The only one is asked even when it is not well: its own answer says more than ours would.
-    const isOnly = countOf(targets) === 1;
-    let last: Try | undefined;
+function countOf({ accountsOf }: ChooserDeps, targets: readonly Route[]): number {
+  let count = 0;
+  for (const { provider } of targets) count += accountsOf(provider).length;
+  return count;
+}
 
-    const backsOff = ({ provider }: Route): boolean =>
-      !isOnly && (down.has(provider.name) || !health.usable(providerKey(provider), ''));
+/** Every request goes one: what only a second try needs is made when there is one. */
+class Way implements Choice {
+  readonly #shared: Shared;
+  readonly #targets: readonly Route[];
+  readonly #conversation: string | undefined;
+  /** The only one is asked even when it is not well: its own answer says more than ours would. */
+  readonly #isOnly: boolean;
+  readonly #tries: Try[] = [];
+  #passedOver: Map<string, Health> | undefined;
+  /** Providers that have failed this request themselves, and whether they may be asked once more. */
+  #down: Map<string, Down> | undefined;
+  #last: Try | undefined;
 
-    const mayAsk = ({ provider }: Route): boolean => down.get(provider.name)?.mayAsk !== false;
-
-    const untried = (route: Route): Account[] =>
-      accountsOf(route.provider).filter(
-        (account) => account.state === 'ready' && !tried.has(placeOf(route, account)),
-      );
-
-    const isUsable = (route: Route, account: Account): boolean =>
-      isOnly || health.usable(account.id, route.model);
-
-    function candidateAt(route: Route): Candidate | undefined {
-      const usable: Account[] = [];
-      for (const account of untried(route)) {
-        if (isUsable(route, account)) usable.push(account);
-        else passedOver.set(placeOf(route, account), health.of(account.id, route.model));
-      }
-      if (usable.length === 0) return undefined;
-      const held = conversation === undefined ? undefined : affinity.held(holdKey(conversation, route));
-      const mine = usable.find(({ id }) => id === held);
-      if (mine) return { route, account: mine, why: 'held' };
-      const first = Math.min(...usable.map(({ priority }) => priority));
-      const account = spread.pick(
-        usable.filter(({ priority }) => priority === first),
-        conversation,
-      );
-      return { route, account, why: isOnly ? 'only' : strategy };
-    }
-
-    /**
-     * Providers that back off come after all others, and are asked all the same when nothing else is left: one
-     * failure, which may have been the request's own doing, must not shut out everybody.
-     */
-    function candidate(): Candidate | undefined {
-      const resting: Route[] = [];
-      for (const route of targets) {
-        if (backsOff(route)) {
-          resting.push(route);
-          continue;
-        }
-        const found = candidateAt(route);
-        if (found) return found;
-      }
-      for (const route of resting) {
-        const found = mayAsk(route) ? candidateAt(route) : undefined;
-        if (found) return { ...found, why: 'last-resort' };
-      }
-      return undefined;
-    }
-
-    function close(ended: Try): void {
-      if (ended.state === 'over') return;
-      ended.state = 'over';
-      spread.close(ended.account);
-    }
-
-    return {
-      next() {
-        const found = candidate();
-        if (found === undefined) return undefined;
-        const { route, account } = found;
-        tried.add(placeOf(route, account));
-        health.tries(providerKey(route.provider), '');
-        last = { ...found, since: health.tries(account.id, route.model), state: 'asked' };
-        spread.open(account);
-        return found;
-      },
-      failed(failure) {
-        const { route, why, since } = last!;
-        close(last!);
-        report(last!, failure, since);
-        if (failure.scope !== 'provider') return;
-        // At another account once more, unless it has been found to back off before or says how long to wait.
-        const again = why !== 'last-resort' && failure.retryAfterMs === undefined;
-        down.set(route.provider.name, { mayAsk: again, at: last!, failure });
-      },
-      succeeded() {
-        const { route, account, since } = last!;
-        if (last!.state === 'asked') last!.state = 'serving';
-        health.succeeded(providerKey(route.provider), '', since);
-        health.succeeded(account.id, route.model, since);
-        const before = down.get(route.provider.name);
-        // The provider is well, and so it was the account: it is left alone for a moment.
-        if (before && before.at.account.id !== account.id)
-          report(before.at, { ...before.failure, scope: 'account' }, before.at.since);
-        if (conversation !== undefined) affinity.hold(holdKey(conversation, route), account.id);
-      },
-      ended(failure) {
-        if (last === undefined || last.state === 'over') return;
-        const isProbe = last.state === 'asked';
-        close(last);
-        if (failure !== undefined) report(last, failure);
-        else if (isProbe) release(last);
-      },
-      get hasMore() {
-        return targets.some(
-          (route) => mayAsk(route) && untried(route).some((account) => isUsable(route, account)),
-        );
-      },
-      get passedOver() {
-        return [...passedOver.values()];
-      },
-    };
+  constructor(shared: Shared, targets: readonly Route[], conversation: string | undefined) {
+    this.#shared = shared;
+    this.#targets = targets;
+    this.#conversation = conversation;
+    this.#isOnly = countOf(shared, targets) === 1;
   }
 
-  function report(failedTry: Try, failure: Failure, since?: Mark): void {
-    const { route, account } = failedTry;
-    if (failure.scope === 'provider') health.failed(providerKey(route.provider), '', failure, since);
+  next(): Candidate | undefined {
+    const found = this.#candidate();
+    if (found === undefined) return undefined;
+    const { health, spread } = this.#shared;
+    const { route, account, why } = found;
+    const provider = providerKey(route.provider);
+    health.tries(provider, '');
+    const since = health.tries(account.id, route.model);
+    this.#last = { route, account, why, provider, since, state: 'asked' };
+    this.#tries.push(this.#last);
+    spread.open(account);
+    return found;
+  }
+
+  failed(failure: Failure): void {
+    const last = this.#last!;
+    const { route, why, since } = last;
+    this.#close(last);
+    this.#report(last, failure, since);
+    if (failure.scope !== 'provider') return;
+    // At another account once more, unless it has been found to back off before or says how long to wait.
+    const mayAsk = why !== 'last-resort' && failure.retryAfterMs === undefined;
+    this.#down ??= new Map();
+    this.#down.set(route.provider.name, { mayAsk, at: last, failure });
+  }
+
+  succeeded(): void {
+    const { health, affinity } = this.#shared;
+    const last = this.#last!;
+    const { route, account, provider, since } = last;
+    if (last.state === 'asked') last.state = 'serving';
+    health.succeeded(provider, '', since);
+    health.succeeded(account.id, route.model, since);
+    const before = this.#down?.get(route.provider.name);
+    // The provider is well, and so it was the account: it is left alone for a moment.
+    if (before && before.at.account.id !== account.id)
+      this.#report(before.at, { ...before.failure, scope: 'account' }, before.at.since);
+    if (this.#conversation !== undefined) affinity.hold(holdKey(this.#conversation, route), account.id);
+  }
+
+  ended(failure?: Failure): void {
+    const last = this.#last;
+    if (last === undefined || last.state === 'over') return;
+    const isProbe = last.state === 'asked';
+    this.#close(last);
+    if (failure !== undefined) this.#report(last, failure);
+    else if (isProbe) this.#release(last);
+  }
+
+  get hasMore(): boolean {
+    if (this.#isOnly) return this.#last === undefined;
+    return this.#targets.some(
+      (route) =>
+        this.#mayAsk(route) && this.#untried(route).some((account) => this.#isUsable(route, account)),
+    );
+  }
+
+  get passedOver(): readonly Health[] {
+    return this.#passedOver === undefined ? [] : [...this.#passedOver.values()];
+  }
+
+  /**
+   * Providers that back off come after all others, and are asked all the same when nothing else is left: one
+   * failure, which may have been the request's own doing, must not shut out everybody.
+   */
+  #candidate(): Candidate | undefined {
+    let resting: Route[] | undefined;
+    for (const route of this.#targets) {
+      if (this.#backsOff(route)) {
+        (resting ??= []).push(route);
+        continue;
+      }
+      const found = this.#candidateAt(route);
+      if (found) return found;
+    }
+    for (const route of resting ?? []) {
+      const found = this.#mayAsk(route) ? this.#candidateAt(route) : undefined;
+      if (found) return { ...found, why: 'last-resort' };
+    }
+    return undefined;
+  }
+
+  #candidateAt(route: Route): Candidate | undefined {
+    const { affinity, health, spread, strategy } = this.#shared;
+    const usable: Account[] = [];
+    for (const account of this.#untried(route)) {
+      if (this.#isUsable(route, account)) usable.push(account);
+      else {
+        this.#passedOver ??= new Map();
+        this.#passedOver.set(placeOf(route, account), health.of(account.id, route.model));
+      }
+    }
+    if (usable.length === 0) return undefined;
+    if (this.#isOnly) return { route, account: usable[0]!, why: 'only' };
+    const conversation = this.#conversation;
+    const held = conversation === undefined ? undefined : affinity.held(holdKey(conversation, route));
+    const mine = held === undefined ? undefined : usable.find(({ id }) => id === held);
+    if (mine) return { route, account: mine, why: 'held' };
+    const first = Math.min(...usable.map(({ priority }) => priority));
+    const account = spread.pick(
+      usable.filter(({ priority }) => priority === first),
+      conversation,
+    );
+    return { route, account, why: strategy };
+  }
+
+  #backsOff({ provider }: Route): boolean {
+    if (this.#isOnly) return false;
+    return this.#down?.has(provider.name) || !this.#shared.health.usable(providerKey(provider), '');
+  }
+
+  #mayAsk({ provider }: Route): boolean {
+    return this.#down?.get(provider.name)?.mayAsk !== false;
+  }
+
+  #untried(route: Route): readonly Account[] {
+    return this.#shared
+      .accountsOf(route.provider)
+      .filter((account) => account.state === 'ready' && !this.#isTried(route, account));
+  }
+
+  #isTried({ model }: Route, { id }: Account): boolean {
+    return this.#tries.some(({ route, account }) => account.id === id && route.model === model);
+  }
+
+  #isUsable(route: Route, account: Account): boolean {
+    return this.#isOnly || this.#shared.health.usable(account.id, route.model);
+  }
+
+  #close(ended: Try): void {
+    if (ended.state === 'over') return;
+    ended.state = 'over';
+    this.#shared.spread.close(ended.account);
+  }
+
+  #report(failedTry: Try, failure: Failure, since?: Mark): void {
+    const { health } = this.#shared;
+    const { route, account, provider } = failedTry;
+    if (failure.scope === 'provider') health.failed(provider, '', failure, since);
     else health.failed(account.id, route.model, failure, since);
     // Whatever the probe was of, it is over.
-    release(failedTry);
+    this.#release(failedTry);
   }
 
-  function release({ route, account }: Try): void {
-    health.released(providerKey(route.provider), '');
+  #release({ route, account, provider }: Try): void {
+    const { health } = this.#shared;
+    health.released(provider, '');
     health.released(account.id, route.model);
   }
-
-  return { holds: (targets) => strategy === 'balance' && countOf(targets) > 1, choose };
 }
 
 const placeOf = ({ model }: Route, { id }: Account): string => `${id}\n${model}`;

@@ -114,19 +114,47 @@ export interface Recorder {
 export function startRecord(
   known: Pick<TurnRecord, 'requestId' | 'surface' | 'method' | 'route' | 'startedMs'> & Partial<TurnRecord>,
 ): TurnRecord {
-  return {
+  // Every member stands here, so that records keep one hidden class while they are filled in.
+  const record: { [M in keyof Required<TurnRecord>]: TurnRecord[M] | undefined } = {
+    requestId: '',
+    surface: '',
+    method: '',
+    route: '',
+    keyId: undefined,
+    rates: undefined,
+    provider: undefined,
+    account: undefined,
+    accountId: undefined,
+    chosen: undefined,
+    attempts: undefined,
+    refusals: undefined,
+    model: undefined,
+    upstreamModel: undefined,
+    upstreamProtocol: undefined,
     lane: 'none',
     stream: false,
     status: 500,
     outcome: 'error',
-    notes: [],
+    failure: undefined,
+    stop: undefined,
+    prices: undefined,
+    usage: undefined,
+    charging: undefined,
     costs: [],
+    costUsd: undefined,
+    costBasis: undefined,
+    notes: [],
+    startedMs: 0,
+    headersMs: undefined,
+    firstTokenMs: undefined,
     endedMs: known.startedMs,
     upstreamMs: 0,
     bytesIn: 0,
     bytesOut: 0,
-    ...known,
+    client: undefined,
+    ended: undefined,
   };
+  return Object.assign(record, known) as TurnRecord;
 }
 
 /** One recorder that tells all of `recorders`. */
