@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { importFormats } from '../config/import/formats.ts';
 import type { Host } from './host.ts';
 import type { CreateFlags } from './keys.ts';
 import { version } from './version.ts';
@@ -104,6 +105,19 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .description('Print the JSON Schema of dragoman.yaml')
     .addHelpText('after', example('dragoman config schema > dragoman.schema.json'))
     .action(async () => done(await (await import('./config.ts')).configSchemaText(host)));
+  config
+    .command('import')
+    .description('Make a dragoman.yaml from the configuration of another gateway')
+    .argument('<file>', 'its configuration file')
+    .addOption(
+      new Option('--from <program>', 'whose it is; seen from the file unless given').choices(importFormats),
+    )
+    .option('-o, --output <file>', 'a new file to write; stdout unless given')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman config import ~/litellm/config.yaml -o dragoman.yaml'))
+    .action(async (file, flags) =>
+      done(await (await import('./config-import.ts')).configImport(file, flags, host)),
+    );
 
   program
     .command('login')

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../../src/cli/host.ts';
@@ -46,6 +46,7 @@ describe('help', () => {
     [['config']],
     [['config', 'check']],
     [['config', 'schema']],
+    [['config', 'import']],
     [['version']],
   ])('of %j has an example and succeeds', async (command) => {
     const { status, stdout, stderr } = await dragoman([...command, '--help']);
@@ -82,6 +83,45 @@ describe('version', () => {
       arch: process.arch,
     });
     expect((await dragoman(['--version'])).stdout).toBe(`${manifest.version}\n`);
+  });
+});
+
+describe('config import', () => {
+  const litellm =
+    'model_list: [{ model_name: fast, litellm_params: { model: openai/m, api_key: sk-1, timeout: 3 } }]';
+
+  test('prints a configuration, and what it does not hold', async () => {
+    const { status, stdout, stderr } = await dragoman(['config', 'import', file('litellm.yaml', litellm)]);
+    expect(status).toBe(0);
+    expect(stdout).toContain('- name: openai\n    type: openai\n    api_key: sk-1');
+    expect(stderr).toStartWith('note: model_list[0].litellm_params.timeout: has no counterpart here');
+  });
+
+  test('writes a file that is its owner’s alone and that the gateway takes, and replaces none', async () => {
+    const all = litellm.replace('openai/m', 'openai/*');
+    const args = ['config', 'import', file('litellm.yaml', all), '-o', 'imported.yaml'];
+    expect(await dragoman(args)).toMatchObject({
+      status: 0,
+      stdout: 'made imported.yaml from the litellm configuration litellm.yaml\n',
+    });
+    expect(statSync(join(cwd, 'imported.yaml')).mode & 0o777).toBe(0o600);
+    expect(await dragoman(['config', 'check', 'imported.yaml'])).toMatchObject({ status: 0, stderr: '' });
+    expect(await dragoman(args)).toMatchObject({
+      status: 1,
+      stderr: 'error: imported.yaml exists already; choose another name, or move it away first\n',
+    });
+  });
+
+  test('says what a file is not, and what is still to be mended', async () => {
+    expect(await dragoman(['config', 'import', file('strange.yaml', 'a: 1')])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('strange.yaml cannot be imported: it is of none of these programs'),
+    });
+    const unset = litellm.replace('sk-1', 'os.environ/NOT_SET');
+    expect(await dragoman(['config', 'import', file('unset.yaml', unset)])).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('the environment variable NOT_SET is not set'),
+    });
   });
 });
 
