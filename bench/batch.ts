@@ -1,11 +1,13 @@
 import type { Bench, Results, Server } from './bench.ts';
+import { caller } from './caller.ts';
 import { isNative, requestTo, wireRequest, type BatchCase } from './cases.ts';
 import type { ReplyShape } from './load-messages.ts';
 import { cpuUs, median } from './measure.ts';
 import { burstWords, jsonReply, burstEvents, models, terminals, type Protocol } from './payload.ts';
 
 const connections = 16;
-const warmUpBatches = 3;
+/** Until its code is compiled for good, a server spends as much again on the compiler. */
+const warmUpBatches = 15;
 
 /** CPU per request: rounds over all cases, in each case one batch through each server. */
 export async function runBatches(bench: Bench, cases: readonly BatchCase[], results: Results): Promise<void> {
@@ -95,7 +97,7 @@ async function checkedReply(
   const reply = await fetch(`http://127.0.0.1:${running.port}${path}`, {
     method: 'POST',
     body,
-    headers: { 'content-type': 'application/json', authorization: 'Bearer bench' },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${caller.key}` },
   });
   const text = await reply.text();
   const translated = name === 'gateway' && !isNative(one);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { home } from './caller.ts';
 import { cpuUs } from './measure.ts';
 import { models } from './payload.ts';
 import { freePort, inRunDirectory, keep, pin, serverCpu, type Running } from './processes.ts';
@@ -26,7 +27,8 @@ export async function startGateway(upstreamPort: number): Promise<Gateway> {
   await Bun.write(config, configuration(upstreamPort));
   const serve = ['src/cli/main.ts', 'serve', '--config', config, '--port', String(port)];
   const command = [process.execPath, ...serve];
-  const { BUN_CONFIG_MAX_HTTP_REQUESTS: _, ...env } = process.env;
+  const { BUN_CONFIG_MAX_HTTP_REQUESTS: _, ...inherited } = process.env;
+  const env = { ...inherited, DRAGOMAN_HOME: home };
   const startedAt = performance.now();
   const child = Bun.spawn(command, {
     cwd: root,

@@ -1,3 +1,4 @@
+import { caller } from './caller.ts';
 import type { Protocol } from './payload.ts';
 
 export interface RequestShape {
@@ -105,7 +106,7 @@ export function rawRequest(path: string, body: string): string {
     'user-agent: bench',
     'accept: */*',
     'content-type: application/json',
-    'authorization: Bearer bench',
+    `authorization: Bearer ${caller.key}`,
     'anthropic-version: 2023-06-01',
     `content-length: ${Buffer.byteLength(body)}`,
   ];

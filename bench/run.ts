@@ -1,11 +1,13 @@
 /**
  * CPU, delay and memory of the gateway beside nginx as a plain reverse proxy and the least relay that Bun allows.
- * `npm run bench -- [--quick] [--only case,case] [--rounds N] [--json FILE]`; about 4 minutes, `--quick` one.
+ * `npm run bench -- [--quick] [--only case,case] [--keys] [--rounds N] [--json FILE]`; about 4 minutes, `--quick` one.
+ * With `--keys` the gateway has a key with limits and budgets, and every request shows it.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runBatches } from './batch.ts';
 import type { Bench, Results, Server } from './bench.ts';
+import { useKey } from './caller.ts';
 import { batchCases, caseIds, pacedCases, remarks } from './cases.ts';
 import { runFootprint } from './footprint.ts';
 import { startGateway } from './gateway.ts';
@@ -20,6 +22,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string' },
     json: { type: 'string' },
+    keys: { type: 'boolean', default: false },
   },
 });
 
@@ -39,6 +42,7 @@ const progress = (text: string): void => {
 };
 const results: Results = { comparisons: [], checks: [], faults: [], doubts: [] };
 
+if (flags.keys) await useKey();
 const upstream = await startUpstream();
 const load = await startLoad();
 // A new gateway each time: before the servers that are compared, so that nothing else runs.
