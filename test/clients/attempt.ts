@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Client, Task } from './client.ts';
 import { refusedBy, toolResults, upstreams, type Stage, type UpstreamName } from './upstreams.ts';
 
-const clientMs = 60_000;
+const taskMs = 60_000;
 const pipesMs = 1_000;
 
 /**
@@ -82,7 +82,11 @@ const offline = {
 };
 
 /** Runs the client in a process group of its own, of which nothing is left when it has ended or its time is up. */
-function run(client: Client, task: Task): Promise<{ status: number | string; out: string; err: string }> {
+export function run(
+  client: Client,
+  task: Task,
+  clientMs = taskMs,
+): Promise<{ status: number | string; out: string; err: string }> {
   const { args, env } = client.command(task);
   const [program, ...first] = client.program;
   const child = spawn(program!, [...first, ...args], {

@@ -5,14 +5,15 @@ export const claudeCode: Client = {
   name: 'Claude Code',
   protocol: 'anthropic-messages',
   program: [join(modules, '@anthropic-ai/claude-code-linux-x64/claude')],
-  command: ({ gateway, provider, model }) => ({
+  shellTool: 'Bash',
+  command: ({ gateway, provider, model, prompt }) => ({
     args: [
       '-p',
-      shellPrompt('Bash'),
+      prompt ?? shellPrompt('Bash'),
       '--output-format',
       'json',
       '--max-turns',
-      '4',
+      '100',
       '--model',
       `${provider}/${model}`,
       '--tools',

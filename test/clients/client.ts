@@ -13,6 +13,8 @@ export interface Task {
   readonly model: string;
   /** The random text in `hello.txt`, which is to end up in `seen.txt`. */
   readonly secret: string;
+  /** What to ask instead of the client's own question. */
+  readonly prompt?: string;
 }
 
 /** A real client, as a user runs it without a terminal. */
@@ -24,6 +26,8 @@ export interface Client {
   readonly program: readonly string[];
   /** The model to ask for, where it is not the plain one that calls tools. */
   readonly model?: string;
+  /** Its tool that runs a command; what runs patches only has none. */
+  readonly shellTool?: string;
   prepare?(task: Task): void;
   /** What the tool's result must hold; the file's text unless the tool does not print it. */
   result?(task: Task): string;

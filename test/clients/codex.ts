@@ -5,7 +5,8 @@ export const codex: Client = {
   name: 'Codex CLI',
   protocol: 'openai-responses',
   program: [join(modules, '@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex')],
-  command: (task) => command(task, shellPrompt('exec_command')),
+  shellTool: 'exec_command',
+  command: (task) => command(task, task.prompt ?? shellPrompt('exec_command')),
 };
 
 /**
@@ -15,6 +16,7 @@ export const codex: Client = {
 export const codexPatching: Client = {
   ...codex,
   name: 'Codex CLI with apply_patch',
+  shellTool: undefined,
   model: 'gpt-5.5',
   result: () => 'seen.txt',
   command: (task) =>

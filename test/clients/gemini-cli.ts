@@ -2,8 +2,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modules, shellPrompt, type Client } from './client.ts';
 
-const prompt = shellPrompt('run_shell_command');
-
 /** It runs on Node. Without its settings file it refuses to start. */
 export const geminiCli: Client = {
   name: 'Gemini CLI',
@@ -18,10 +16,13 @@ export const geminiCli: Client = {
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
         general: { enableAutoUpdate: false },
+        // Every thirty turns it asks a model of its own vendor, by its own name, whether it goes round in circles.
+        model: { disableLoopDetection: true },
       }),
     );
   },
-  command: ({ gateway, provider, model }) => ({
+  shellTool: 'run_shell_command',
+  command: ({ gateway, provider, model, prompt = shellPrompt('run_shell_command') }) => ({
     args: ['--skip-trust', '--approval-mode', 'yolo', '-m', `${provider}/${model}`, '-p', prompt],
     env: { GOOGLE_GEMINI_BASE_URL: gateway, GEMINI_API_KEY: 'unused' },
   }),

@@ -17,8 +17,17 @@ const opencode = (npm: string, protocol: ProtocolId, place: Place): Client => ({
   name: `opencode with ${npm}`,
   protocol,
   program: [join(modules, 'opencode-linux-x64/bin/opencode')],
+  shellTool: 'bash',
   command: (task) => ({
-    args: ['run', '--pure', '--format', 'json', '--title', 'a task', shellPrompt('bash', 'Reads a file')],
+    args: [
+      'run',
+      '--pure',
+      '--format',
+      'json',
+      '--title',
+      'a task',
+      task.prompt ?? shellPrompt('bash', 'Reads a file'),
+    ],
     env: {
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_AUTOUPDATE: '1',

@@ -16,10 +16,11 @@ export const upstreams = {
 
 export type UpstreamName = keyof typeof upstreams;
 
-/** A request as it reached an upstream. */
+/** A request as it reached an upstream, and how it was answered. */
 export interface Arrival {
   readonly path: string;
   readonly body: string;
+  status?: number;
 }
 
 /**
@@ -35,12 +36,16 @@ export interface Stage {
 }
 
 /** Model names that the upstreams have; clients treat those they know from their catalogs otherwise. */
-const models = ['tools', 'gpt-5.5'];
+const models = ['tools', 'agent', 'gpt-5.5'];
 
 export async function startStage(): Promise<Stage> {
   const far = await startGateway({
     providers: [{ name: 'demo', type: 'demo', pace_ms: 0 }],
-    extra: { models: Object.fromEntries(models.map((name) => [name, ['demo/tools']])) },
+    extra: {
+      models: Object.fromEntries(
+        models.map((name) => [name, [name === 'agent' ? 'demo/agent' : 'demo/tools']]),
+      ),
+    },
   });
   const arrivals: Arrival[] = [];
   const relay = startRelay(far.url, arrivals);
@@ -79,12 +84,15 @@ function startRelay(upstream: string, arrivals: Arrival[]): { url: string; stop(
     async fetch(request) {
       const body = await request.text();
       const { pathname, search } = new URL(request.url);
-      arrivals.push({ path: pathname, body });
-      return fetch(upstream + pathname + search, {
+      const arrival: Arrival = { path: pathname, body };
+      arrivals.push(arrival);
+      const response = await fetch(upstream + pathname + search, {
         method: request.method,
         headers: request.headers,
         body: body || undefined,
       });
+      arrival.status = response.status;
+      return response;
     },
   });
   return { url: `http://127.0.0.1:${server.port}`, stop: () => void server.stop(true) };

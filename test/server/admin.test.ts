@@ -482,4 +482,4 @@ describe('the routes of operation', () => {
   });
 });
 
-const demo = ['demo/echo', 'demo/tools', 'demo/reason'];
+const demo = ['demo/echo', 'demo/tools', 'demo/agent', 'demo/reason'];

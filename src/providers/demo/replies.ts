@@ -28,6 +28,30 @@ export const demoModels: Readonly<Record<string, DemoModel>> = {
     ]);
   },
 
+  /**
+   * Works in steps as an agent does: thinks, calls the tool that the user names with the next of what stands between
+   * backticks, two at once every fifth step, and says at the end what came of it.
+   */
+  agent(request, id) {
+    const { text, results } = task(request);
+    const words = quoted(text);
+    const chosen = chosenTools(request, text)[0];
+    const left = words.slice(results.length);
+    if (chosen === undefined || left.length === 0) {
+      const last = results.at(-1);
+      const told = last === undefined ? 'There was nothing to do.' : `The tool answered: ${resultText(last)}`;
+      return reply(request, id, [{ text: `Done after ${results.length} calls. ${told}` }]);
+    }
+    const together = results.length % 5 === 4 && request.parallelTools !== false ? 2 : 1;
+    return reply(request, id, [
+      { reasoning: `${results.length} of ${words.length} calls are done. The next is due.` },
+      ...left.slice(0, together).map((word, i) => ({
+        call: chosen,
+        words: [word, `Call ${results.length + i + 1} of ${words.length}`],
+      })),
+    ]);
+  },
+
   /** Thinks first, with a seal that comes back with the history. */
   reason(request, id) {
     const question = lastUserText(request);
@@ -103,12 +127,11 @@ function callPart({ tool, namespace }: ChosenTool, words: readonly string[], cal
 }
 
 /** The tools that the choice forces or the user names; the first one on offer when nobody does. */
-function chosenTools(request: TurnRequest): ChosenTool[] {
+function chosenTools(request: TurnRequest, text = toolText(request)): ChosenTool[] {
   const choice = request.toolChoice;
   if (choice?.mode === 'none') return [];
   const offered = offeredTools(request);
   if (choice?.mode === 'one') return offered.filter(({ tool }) => tool.name === choice.name).slice(0, 1);
-  const text = toolText(request);
   const named = offered.filter(({ tool }) => mentions(text, tool.name));
   const wanted = named.length > 0 ? named : offered.slice(0, 1);
   return request.parallelTools === false ? wanted.slice(0, 1) : wanted;
@@ -131,6 +154,18 @@ function toolText(request: TurnRequest): string {
     .filter(isText)
     .findLast(({ text }) => offered.some(({ tool }) => mentions(text, tool.name)));
   return naming?.text ?? lastUserText(request);
+}
+
+/** The last text of the user that names a tool and gives it something to do, and the results since. */
+function task(request: TurnRequest): { text: string; results: ToolResultPart[] } {
+  const offered = offeredTools(request);
+  const isTask = (part: Part): boolean =>
+    isText(part) && part.text.includes('`') && offered.some(({ tool }) => mentions(part.text, tool.name));
+  const at = request.turns.findLastIndex(({ role, parts }) => role === 'user' && parts.some(isTask));
+  if (at < 0) return { text: '', results: [] };
+  const text = request.turns[at]!.parts.filter(isText).findLast(isTask)!.text;
+  const since = request.turns.slice(at + 1).flatMap(({ parts }) => parts);
+  return { text, results: since.filter((part) => part.kind === 'tool_result') };
 }
 
 const isText = (part: Part): part is Extract<Part, { kind: 'text' }> => part.kind === 'text';

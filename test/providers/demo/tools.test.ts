@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import { openaiResponses } from '../../../src/protocols/openai-responses/index.ts';
 import { demoModels } from '../../../src/providers/demo/replies.ts';
 import type { ToolCallPart } from '../../../src/turn/part.ts';
+import { replyFold } from '../../../src/turn/reply.ts';
 
 const tool = (name: string) => ({
   type: 'function',
@@ -49,5 +50,55 @@ describe('the demo model that calls tools', () => {
 
   test('heeds what was typed, not a reminder that a client puts behind it', () => {
     expect(argumentsFor('Use Bash with `ls -l`.', 'Never run `json.py`.')).toEqual({ command: 'ls -l' });
+  });
+});
+
+describe('the demo model that works in steps', () => {
+  /** What it does in each turn of a task, when every call is answered with `done`. */
+  function steps(prompt: string, more: object = {}): string[] {
+    const input: object[] = [{ role: 'user', content: prompt }];
+    const said: string[] = [];
+    for (let turns = 0; turns < 20; turns++) {
+      const turn = openaiResponses.decodeRequest({
+        model: 'agent',
+        input,
+        tools: [tool('Bash')],
+        ...more,
+      } as never);
+      const fold = replyFold();
+      for (const event of demoModels['agent']!(turn, `resp_${turns}`)) fold.push(event);
+      const parts = fold.reply().choices[0]!.parts;
+      const calls = parts.filter((part) => part.kind === 'tool_call');
+      said.push(calls.length > 0 ? calls.map(({ input }) => input).join(' ') : JSON.stringify(parts));
+      if (calls.length === 0) return said;
+      for (const { callId, name, input: args } of calls) {
+        input.push({ type: 'function_call', call_id: callId, name, arguments: args });
+      }
+      for (const { callId } of calls) {
+        input.push({ type: 'function_call_output', call_id: callId, output: `done ${callId}` });
+      }
+    }
+    return said;
+  }
+
+  test('takes one thing at a time, two at once every fifth call, and tells the end', () => {
+    const words = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const said = steps(`Use Bash with ${words.map((word) => `\`${word}\``).join(', ')}.`);
+    const call = (word: string) => JSON.stringify({ command: word });
+    expect(said.slice(0, -1)).toEqual([
+      ...['a', 'b', 'c', 'd'].map(call),
+      `${call('e')} ${call('f')}`,
+      call('g'),
+    ]);
+    expect(said.at(-1)).toContain('Done after 7 calls. The tool answered: done call_');
+  });
+
+  test('never calls two at once where that is not wanted', () => {
+    const prompt = `Use Bash with ${['a', 'b', 'c', 'd', 'e', 'f'].map((word) => `\`${word}\``).join(', ')}.`;
+    expect(steps(prompt, { parallel_tool_calls: false })).toHaveLength(7);
+  });
+
+  test('says so when there is nothing to do', () => {
+    expect(steps('Hello.')).toEqual([expect.stringContaining('There was nothing to do.')]);
   });
 });
