@@ -13,6 +13,7 @@ import { codex } from './providers/codex/index.ts';
 import { demo } from './providers/demo/index.ts';
 import { gitlab } from './providers/gitlab/index.ts';
 import { google } from './providers/google/index.ts';
+import { openSocket } from './providers/open-socket.ts';
 import { openai } from './providers/openai/index.ts';
 import type { AnyProviderKind, Provider, ProviderDeps } from './providers/provider.ts';
 import { createAffinity } from './routing/affinity.ts';
@@ -115,6 +116,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const deps: ProviderDeps = {
     fetch: options.fetch ?? fetch,
     userAgent: `dragoman/${options.version}`,
+    openSocket: options.fetch === undefined ? openSocket : undefined,
   };
   const affinity = createAffinity(Date.now);
   const watch = idleWatch(options.config.server.idle_ms);
@@ -146,6 +148,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     };
     return {
       config,
+      providers,
       secrets: secretsOf(config).filter((text) => text.length >= secretCharsMin),
       facts,
       catalog: createCatalog(providers, config.models, Date.now, ask, facts.of),
@@ -222,6 +225,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       const before = now;
       now = wire(config);
       before.facts.stop();
+      for (const provider of before.providers) provider.close?.();
       if (server) now.facts.start();
       return fixedSettings(before.config, config);
     },
@@ -235,6 +239,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         const timer = Bun.sleep(drainMs).then(() => server?.stop(true));
         await Promise.race([drained, timer]);
       }
+      for (const provider of now.providers) provider.close?.();
       watch.close();
       tokens.stop();
     },

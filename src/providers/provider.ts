@@ -7,6 +7,7 @@ import type { ProviderState } from '../sessions/provider-state.ts';
 import type { Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
+import type { Socket } from './open-socket.ts';
 
 /** A model as a provider offers it. */
 export interface ModelInfo {
@@ -106,7 +107,13 @@ export interface Provider {
   discover(signal: AbortSignal, account: Account): Promise<ModelInfo[]>;
   /** The last edit of a request: address and headers. */
   prepare(call: Call, account: Account): WireRequest;
+  /**
+   * Sends a prepared request by whatever transport it has. The answer has the form of one over HTTP: a status, headers
+   * and a body, for a stream of server-sent events; the header `dragoman-transport` says how it came, if not by HTTP.
+   */
   send(request: WireRequest, signal: AbortSignal): Promise<Response>;
+  /** Lets go of connections that wait for another request; those in use end with it. Nothing is sent after it. */
+  close?(): void;
   /** The last moment to leave something with a conversation, before its turn is stored. */
   settle?(outcome: TurnOutcome, state: ProviderState): void;
   /** Says more exactly what a refusal or a failed stream means, where the protocol alone cannot tell. */
@@ -117,6 +124,8 @@ export interface ProviderDeps {
   readonly fetch: typeof fetch;
   /** Sent as the user agent. */
   readonly userAgent: string;
+  /** Opens a WebSocket with these headers; absent where the network is replaced. */
+  readonly openSocket?: (url: string, headers: Record<string, string>) => Socket;
 }
 
 /** A kind of upstream: the one thing a provider folder exports. */

@@ -75,7 +75,7 @@ function arrivalFaults(client: Client, upstream: UpstreamName, stage: Stage, tex
 const read = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
 
 /** Whatever a client would ask of other hosts goes to a port where nobody listens. */
-const offline = {
+export const offline = {
   HTTP_PROXY: 'http://127.0.0.1:9',
   HTTPS_PROXY: 'http://127.0.0.1:9',
   NO_PROXY: '127.0.0.1,localhost',

@@ -1,10 +1,12 @@
 /**
- * Drives the real clients through the gateway, each on upstreams of other protocols than its own. A name as an
- * argument runs those clients only. Ends with a line `N passed, N failed`.
+ * Drives the real clients through the gateway, each on upstreams of other protocols than its own, and the official client
+ * of a simulated backend with it and without it. A name as an argument runs those only. Ends with a line
+ * `N passed, N failed`.
  */
 import { attempt } from './attempt.ts';
 import { claudeCode } from './claude-code.ts';
 import type { Client } from './client.ts';
+import { storyNames, tell, type Way } from './codex-stories.ts';
 import { codex, codexPatching } from './codex.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
@@ -22,26 +24,45 @@ const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
   [opencodeGemini, ['responses', 'chat', 'messages']],
 ];
 
+const ways: readonly Way[] = [
+  { downstream: 'http', upstream: 'http' },
+  { downstream: 'http', upstream: 'websocket' },
+];
+
 const wanted = process.argv.slice(2).join(' ').toLowerCase();
 let passed = 0;
 let failed = 0;
+
+async function judged(name: string, work: () => Promise<string | undefined>): Promise<void> {
+  if (!name.toLowerCase().includes(wanted)) return;
+  const startedMs = performance.now();
+  const problem = await work();
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  console.log(`${problem ? '✗' : '✓'} ${name} (${seconds} s)`);
+  if (problem) console.log(problem);
+  if (problem) failed++;
+  else passed++;
+}
+
 const stage = await startStage();
 try {
   for (const [client, upstreams] of matrix) {
     for (const upstream of upstreams) {
-      const name = `${client.name} (${client.protocol}) on a ${upstream} upstream`;
-      if (!name.toLowerCase().includes(wanted)) continue;
-      const startedMs = performance.now();
-      const problem = await attempt(client, upstream, stage);
-      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-      console.log(`${problem ? '✗' : '✓'} ${name} completes a tool task (${seconds} s)`);
-      if (problem) console.log(`${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`);
-      if (problem) failed++;
-      else passed++;
+      const name = `${client.name} (${client.protocol}) on a ${upstream} upstream completes a tool task`;
+      await judged(name, async () => {
+        const problem = await attempt(client, upstream, stage);
+        return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
+      });
     }
   }
 } finally {
   await stage.stop();
+}
+for (const way of ways) {
+  for (const story of storyNames) {
+    const over = `${way.downstream}, and ${way.upstream} to the backend`;
+    await judged(`Codex CLI is told the same of ${story} (${over})`, () => tell(story, way));
+  }
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -42,6 +42,12 @@ export const configSchema = z.strictObject({
     .enum(['body', 'header', 'transport'])
     .default('body')
     .describe('Whose session, thread and turn ids count where a caller’s body and headers disagree'),
+  transport: z
+    .enum(['http', 'websocket', 'auto'])
+    .default('http')
+    .describe(
+      'How turns reach the backend: http, websocket (HTTP where that does not work), or auto (WebSocket for turns that go on from another)',
+    ),
   headers: z
     .record(z.string(), z.string())
     .optional()

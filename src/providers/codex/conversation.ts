@@ -10,6 +10,8 @@ export interface Conversation {
   readonly asked: string | undefined;
   /** Tool results follow that message: the turn has begun with an earlier request. */
   readonly continues: boolean;
+  /** Something of the model stands in it: it is not the conversation's first request. */
+  readonly goesOn: boolean;
   /** The history is to be compacted and nothing else. */
   readonly compacts: boolean;
   /** Its tools stand among the items, as models of the light form want them. */
@@ -43,6 +45,7 @@ export function readConversation(
     opening,
     asked,
     continues: items.findLastIndex(isResult) > lastAt,
+    goesOn: items.some(isByModel),
     compacts: items.some((item) => asObject(item)?.type === 'compaction_trigger'),
     light: asObject(items[0])?.type === 'additional_tools',
   };
@@ -57,6 +60,11 @@ function lasting(item: Json): Json {
 
 const isByUser = (item: Json): item is JsonObject =>
   isObject(item) && item.role === 'user' && (item.type === undefined || item.type === 'message');
+
+const isByModel = (item: Json): boolean => {
+  const { role, type } = asObject(item) ?? {};
+  return role === 'assistant' || type === 'reasoning' || (typeof type === 'string' && type.endsWith('_call'));
+};
 
 const isResult = (item: Json): boolean => {
   const type = asObject(item)?.type;

@@ -3,8 +3,8 @@ import type { Account } from '../../accounts/account.ts';
 import type { InputKind } from '../../protocols/protocol.ts';
 import { refuse } from '../../turn/failure.ts';
 import type { Json } from '../../turn/json.ts';
-import { sendHttp, trimSlashes } from '../http.ts';
-import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope, WireRequest } from '../provider.ts';
+import { trimSlashes } from '../http.ts';
+import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope } from '../provider.ts';
 import { clientIdentity } from './client-identity.ts';
 import { configSchema, type CodexConfig } from './config.ts';
 import { readConversation, type Conversation } from './conversation.ts';
@@ -14,6 +14,9 @@ import { keepSession, parentSession, settleSession } from './kept.ts';
 import { codexLogin, renewLogin } from './login.ts';
 import { fetchCatalog, type CatalogModel } from './models.ts';
 import { requestMembers, shapeRequest, writeRequest } from './request.ts';
+import { createPool, poolLimits } from './socket-pool.ts';
+import { eitherSender, type EitherRequest } from './socket-send.ts';
+import { socketTurn } from './socket-turn.ts';
 import { claimsOf } from './token.ts';
 import { createTurns } from './turns.ts';
 import { uuidV7 } from './uuid.ts';
@@ -38,9 +41,10 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
   };
   const turns = createTurns();
   const decided = new WeakMap<TurnScope, Identity>();
-  const sentIn = new WeakMap<WireRequest, string>();
   const installations = new Map<string, string>();
   let catalog: ReadonlyMap<string, CatalogModel> = new Map();
+  const pool = createPool(poolLimits, Date.now);
+  const send = eitherSender({ ...deps, pool, nowMs: Date.now });
 
   const mint = (): string => uuidV7(Date.now());
 
@@ -73,6 +77,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     account: Account,
     conversation: Conversation,
     metadata: Json | undefined,
+    transport: 'http' | 'socket',
   ): Identity {
     const { asked, continues } = conversation;
     const parent = parentSession(state);
@@ -80,7 +85,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       metadata,
       headers: inbound,
       order: config.identity_order,
-      transport: 'http',
+      transport,
       conversation,
       callerSession: scope?.session,
       caller: scope?.caller ?? '',
@@ -92,7 +97,14 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     return state === undefined ? identity : keepSession(identity, state);
   }
 
-  function prepare(call: Call, account: Account): WireRequest {
+  /** On a socket from the second request of a conversation on, when its connection begins to save something. */
+  function transportOf({ operation }: Call, { goesOn }: Conversation): 'http' | 'socket' {
+    const { transport } = config;
+    const wants = transport === 'websocket' || (transport === 'auto' && goesOn);
+    return wants && operation === 'turn' && deps.openSocket !== undefined ? 'socket' : 'http';
+  }
+
+  function prepare(call: Call, account: Account): EitherRequest {
     const { members, instructions, items, metadata, notes } = shapeRequest(
       call.body,
       config.instructions,
@@ -102,19 +114,21 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     const { scope } = call;
     const conversation = readConversation(scope?.caller ?? '', instructions, items);
     const begunKey = conversation.asked;
+    const transport = transportOf(call, conversation);
     const known = scope && decided.get(scope);
     const identity = known
       ? // The turn is the same at another account, which is another installation.
         { ...known, installation: known.ownInstallation ?? installationOf(account) }
-      : identify(call, account, conversation, metadata);
+      : identify(call, account, conversation, metadata, transport);
     if (scope && !known) decided.set(scope, identity);
     if (begunKey !== undefined) turns.begin(begunKey, identity.turn);
 
     members.set('client_metadata', JSON.stringify(clientMetadata(identity)));
     if (!members.has('prompt_cache_key')) members.set('prompt_cache_key', JSON.stringify(identity.session));
     const tier = members.get('service_tier');
-    const state = turns.state(stateKey(account, identity));
-    const wire: WireRequest = {
+    const key = stateKey(account, identity);
+    const state = turns.state(key);
+    const wire: EitherRequest = {
       url: `${base}/responses`,
       headers: headersFor(account, {
         ...identityHeaders(identity),
@@ -126,9 +140,14 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       }),
       body: writeRequest(members),
       notes,
+      told(headers) {
+        const token = headers.get('x-codex-turn-state');
+        if (token !== null) turns.keepState(key, token);
+      },
     };
-    sentIn.set(wire, stateKey(account, identity));
-    return wire;
+    if (transport === 'http') return wire;
+    const of = { caller: scope?.caller ?? '', account, client, members, items };
+    return { ...wire, socket: socketTurn(wire, of, clientMetadata(identity)) };
   }
 
   return {
@@ -157,13 +176,8 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       return models.map(({ info }) => info);
     },
     prepare,
-    async send(wire, signal) {
-      const response = await sendHttp(deps.fetch, wire, signal);
-      const key = sentIn.get(wire);
-      const state = response.headers.get('x-codex-turn-state');
-      if (key !== undefined && state !== null) turns.keepState(key, state);
-      return labelled(response);
-    },
+    send: async (wire: EitherRequest, signal) => labelled(await send(wire, signal)),
+    close: () => pool.close(),
     settle: settleSession,
     classify: (failure, response) => classify(failure, response, Date.now()),
   };

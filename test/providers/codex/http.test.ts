@@ -1,9 +1,9 @@
 /** Requests of every surface, through a gateway, to a backend that refuses what the real one refuses. */
-import { describe, expect, test } from 'bun:test';
+import { describe, expect } from 'bun:test';
 import OpenAI from 'openai';
 import { failure, quotaHeaders } from './backend/backend.ts';
 import { replies } from './backend/replies.ts';
-import { events, post, says, startBench } from './setup.ts';
+import { events, post, says, startBench, test } from './setup.ts';
 
 const other = '22222222-2222-4333-8444-555555555555';
 /** A token that has only just come is not renewed for being refused. */

@@ -1,6 +1,6 @@
 /** Conversations that the gateway keeps: the backend keeps none, and sees one session in its windows. */
-import { expect, test } from 'bun:test';
-import { blobOf, events, post, says, startBench, type Bench } from './setup.ts';
+import { expect } from 'bun:test';
+import { blobOf, events, post, says, startBench, type Bench, test } from './setup.ts';
 
 /** Sends the next turn of a conversation and returns its id. */
 async function next(bench: Bench, text: string, more: Record<string, unknown> = {}): Promise<string> {

@@ -1,12 +1,12 @@
 /** The same prompts by way of this provider and of another leave the same traces and give the same shapes. */
-import { describe, expect, test } from 'bun:test';
+import { describe, expect } from 'bun:test';
 import { turnMetrics } from '../../../src/telemetry/metrics.ts';
 import type { TurnRecord } from '../../../src/telemetry/record.ts';
 import { requestFields } from '../../../src/telemetry/request-fields.ts';
 import { startBench as startOther } from '../../gateway/setup.ts';
 import { blocksOfPayloads } from '../../support/corpus.ts';
 import { replies } from './backend/replies.ts';
-import { post, startBench } from './setup.ts';
+import { post, startBench, test } from './setup.ts';
 
 interface Trace {
   readonly shape: unknown;

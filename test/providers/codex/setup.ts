@@ -1,6 +1,7 @@
+import { test as single } from 'bun:test';
 import type { Secret } from '../../../src/accounts/account.ts';
 import { createVault, keyFromSecret } from '../../../src/accounts/vault.ts';
-import { configSchema } from '../../../src/config/schema.ts';
+import { configSchema, type Config } from '../../../src/config/schema.ts';
 import { createGateway, providerSchemas, type Gateway } from '../../../src/gateway.ts';
 import { openState, type State } from '../../../src/server/state.ts';
 import { openStore } from '../../../src/store/open.ts';
@@ -12,6 +13,7 @@ import { accessToken, accountId } from './backend/tokens.ts';
 export interface Bench extends AsyncDisposable {
   readonly url: string;
   readonly gateway: Gateway;
+  readonly config: Config;
   readonly backend: Backend;
   readonly records: TurnRecord[];
   readonly state: State;
@@ -27,6 +29,45 @@ export interface BenchOptions {
 
 /** The installation that the first account of a bench has. */
 export const installation = '0a0a0a0a-1b1b-4c2c-8d3d-4e4e4e4e4e4e';
+
+export type Transport = 'http' | 'websocket';
+
+/** How the benches of the test that runs reach the backend, unless they say otherwise. */
+let transport: Transport = 'http';
+
+type Body = () => unknown;
+
+/** Runs a test once over each transport to the backend. */
+export function test(name: string, body: Body, ms?: number): void {
+  for (const each of ['http', 'websocket'] as const) single(`${name} (${each})`, over(each, body), ms);
+}
+
+/** The same for each row of a table. */
+test.each =
+  <const Row>(rows: readonly Row[]) =>
+  (
+    name: string,
+    body: (
+      ...row: Row extends readonly unknown[] ? { -readonly [I in keyof Row]: Row[I] } : [Row]
+    ) => unknown,
+    ms?: number,
+  ): void => {
+    for (const each of ['http', 'websocket'] as const)
+      single.each(rows as readonly unknown[][])(
+        `${name} (${each})`,
+        (...row: unknown[]) => over(each, () => body(...(row as Parameters<typeof body>)))(),
+        ms,
+      );
+  };
+
+const over = (each: Transport, body: Body) => async (): Promise<void> => {
+  transport = each;
+  try {
+    await body();
+  } finally {
+    transport = 'http';
+  }
+};
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const backend = startBackend();
@@ -62,6 +103,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
         type: 'codex',
         base_url: `${backend.url}/backend-api/codex`,
         auth_url: backend.url,
+        transport,
         ...options.provider,
       },
     ],
@@ -77,6 +119,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   return {
     url,
     gateway,
+    config,
     backend,
     records,
     state,

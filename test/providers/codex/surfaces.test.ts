@@ -1,6 +1,6 @@
 /** The paths under which it is reached, and what is told of it there. */
-import { expect, test } from 'bun:test';
-import { blobOf, post, startBench } from './setup.ts';
+import { expect } from 'bun:test';
+import { blobOf, post, startBench, test } from './setup.ts';
 
 const chat = { model: 'gpt-5.5', messages: [{ role: 'user', content: 'hi' }] };
 

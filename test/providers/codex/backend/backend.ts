@@ -1,18 +1,24 @@
 import { accessToken, accountId, idToken } from './tokens.ts';
 import { bodyFaults, headerFaults } from './rules.ts';
 import { replies } from './replies.ts';
+import { socketSide, type SocketAnswer, type Wire } from './socket.ts';
 
 type Json = Record<string, unknown>;
 
 /** A request that reached `/responses`. */
 export interface Asked {
   readonly headers: Headers;
+  /** Over a socket with all that the connection remembers. */
   readonly body: Json;
   readonly account: string;
+  /** The frame as it came over a socket. */
+  readonly frame?: Json;
+  /** The number of the connection that it came over. */
+  readonly connection?: number;
 }
 
 /** What the next request is answered, whatever it asks. */
-export type Answer = string | Response | 'reset';
+export type Answer = string | Response | 'reset' | SocketAnswer;
 
 /** The backend of the official client and its authorization server, in one process on loopback. */
 export interface Backend {
@@ -23,6 +29,16 @@ export interface Backend {
   readonly faults: string[];
   /** Answers for the next requests, in order; a short text when there is none. */
   readonly answers: Answer[];
+  /** Goes before `answers`, where the answer depends on what is asked. */
+  script: ((body: Json, headers: Headers) => Answer | undefined) | undefined;
+  /** What the next upgrades are refused with. */
+  readonly upgrades: Response[];
+  /** Open sockets. */
+  readonly connections: Set<Bun.ServerWebSocket<Wire>>;
+  /** How many pings were answered. */
+  pongs: number;
+  /** Between the events of a reply over a socket. */
+  paceMs: number;
   /** Access tokens in force, with their accounts. */
   readonly tokens: Map<string, string>;
   /** Refresh tokens in force, with their accounts. */
@@ -74,6 +90,9 @@ export function startBackend(): Backend {
   let serial = 0;
   let served = 0;
 
+  const numbered = (reply: string) => reply.replaceAll('"resp_1"', `"resp_${++served}"`);
+  const turnState = () => `state-${++serial}`;
+
   const detail = (status: number, text: string) => Response.json({ detail: text }, { status });
 
   async function responses(request: Request): Promise<Response> {
@@ -81,12 +100,13 @@ export function startBackend(): Backend {
     const token = headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
     const account = backend.tokens.get(token);
     const body = (await request.json()) as Json;
-    const answer = backend.answers.shift();
+    const answer = backend.script?.(body, headers) ?? backend.answers.shift();
     if (account === undefined)
       return failure(401, { message: 'Provided authentication token is expired.', code: 'token_expired' });
     if (headers.get('chatgpt-account-id') !== account) return detail(403, 'that account is not yours');
     backend.asked.push({ headers, body, account });
     if (answer instanceof Response) return answer;
+    if (answer === 'cut' || typeof answer === 'object') throw new Error('that is no answer over HTTP');
     if (answer === 'reset') {
       return new Response(
         new ReadableStream({
@@ -107,10 +127,10 @@ export function startBackend(): Backend {
     }
     const compacts = (body.input as Json[]).some(({ type }) => type === 'compaction_trigger');
     const text = answer ?? (compacts ? replies.compaction() : replies.text());
-    return new Response(text.replaceAll('"resp_1"', `"resp_${++served}"`), {
+    return new Response(numbered(text), {
       headers: {
         'content-type': 'text/event-stream',
-        'x-codex-turn-state': `state-${++serial}`,
+        'x-codex-turn-state': turnState(),
         ...quotaHeaders(),
       },
     });
@@ -177,12 +197,16 @@ export function startBackend(): Backend {
     });
   }
 
+  const side = socketSide(() => backend, { numbered, turnState });
+
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
-    fetch(request) {
+    websocket: side.websocket,
+    fetch(request, server) {
       const { pathname, search, searchParams } = new URL(request.url);
       if (pathname === '/backend-api/codex/responses' && request.method === 'POST') return responses(request);
+      if (pathname === '/backend-api/codex/responses') return side.upgrade(request, server);
       if (pathname === '/backend-api/codex/models') {
         backend.modelQueries.push(search);
         const bearer = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
@@ -201,6 +225,11 @@ export function startBackend(): Backend {
     asked: [],
     faults: [],
     answers: [],
+    script: undefined,
+    upgrades: [],
+    connections: new Set(),
+    pongs: 0,
+    paceMs: 0,
     tokens: new Map(),
     refreshTokens: new Map(),
     renewals: [],

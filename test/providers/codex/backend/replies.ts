@@ -115,6 +115,8 @@ const reasoning = (index: number, text: string): Json[] =>
 
 export const replies = {
   text: (text = 'Hello'): string => sse([start, ...message(0, text), end]),
+  /** A turn that was to make nothing. */
+  nothing: (): string => sse([start, end]),
   thoughtful: (): string => sse([start, ...reasoning(0, 'Let me see.'), ...message(1, 'Hello'), end]),
   calls: (): string =>
     sse([

@@ -81,6 +81,43 @@ export function headerFaults(headers: Headers): string[] {
   return faults;
 }
 
+const ofUpgrades = /^(?:openai-beta|version|upgrade|sec-websocket-\w+)$/;
+const ofRequests = ['accept', 'content-type', 'content-length', 'x-codex-turn-state'] as const;
+
+/** Faults of the headers with which a socket is asked for. */
+export function upgradeFaults(headers: Headers): string[] {
+  const faults: string[] = ofRequests.flatMap((name) =>
+    headers.has(name) ? [`${name} belongs to an HTTP request`] : [],
+  );
+  if (headers.get('openai-beta') !== 'responses_websockets=2026-02-06') faults.push('openai-beta is missing');
+  const agent = headers.get('user-agent') ?? '';
+  if (!agent.includes(`/${headers.get('version')} `)) faults.push('version is not that of the user agent');
+  if (!headers.get('x-codex-routing-hint')) faults.push('x-codex-routing-hint is missing');
+  const rest = new Headers({ accept: 'text/event-stream', 'content-type': 'application/json' });
+  for (const [name, value] of headers)
+    if (!ofUpgrades.test(name) && !ofRequests.includes(name as (typeof ofRequests)[number]))
+      rest.append(name, value);
+  return [...faults, ...headerFaults(rest)];
+}
+
+/** Faults of a frame, beside those of the request in it. */
+export function frameFaults(frame: Json, upgrade: Headers): string[] {
+  const faults: string[] = [];
+  const { type, generate, client_metadata: metadata } = frame;
+  if (type !== 'response.create') faults.push(`Unknown frame: ${type}`);
+  if (generate !== undefined && typeof generate !== 'boolean') faults.push('generate must be a boolean');
+  const own = object(metadata) ?? {};
+  for (const [name, header] of [
+    ['session_id', 'session-id'],
+    ['thread_id', 'thread-id'],
+  ] as const) {
+    if (own[name] !== upgrade.get(header)) faults.push(`The connection is of another ${name}`);
+  }
+  if (!/^\d{13}$/.test(String(own['x-codex-ws-stream-request-start-ms'])))
+    faults.push('x-codex-ws-stream-request-start-ms is missing');
+  return faults;
+}
+
 const members: ReadonlySet<string> = new Set([
   'model',
   'stream',

@@ -17,7 +17,12 @@ export interface TokenOptions {
 const claims = ({ account = accountId, plan = 'plus', expiresMs, serial = 0 }: TokenOptions) => ({
   exp: Math.floor((expiresMs ?? Date.now() + 3_600_000) / 1000),
   jti: String(serial),
-  'https://api.openai.com/auth': { chatgpt_account_id: account, chatgpt_plan_type: plan },
+  // Without a user the official client does not take renewed tokens for those of the same person.
+  'https://api.openai.com/auth': {
+    chatgpt_account_id: account,
+    chatgpt_plan_type: plan,
+    chatgpt_user_id: 'user-1',
+  },
 });
 
 export const accessToken = (options: TokenOptions = {}): string => jwt(claims(options));
