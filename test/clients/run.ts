@@ -36,7 +36,7 @@ let failed = 0;
 async function judged(name: string, work: () => Promise<string | undefined>): Promise<void> {
   if (!name.toLowerCase().includes(wanted)) return;
   const startedMs = performance.now();
-  const problem = await work();
+  const problem = await work().catch((error: unknown) => String(error));
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   console.log(`${problem ? '✗' : '✓'} ${name} (${seconds} s)`);
   if (problem) console.log(problem);
