@@ -1,4 +1,4 @@
-/** Requests of every surface, through a gateway, to a backend that refuses what the real one refuses. */
+/** Requests of every surface, through a gateway, over each transport to a backend that refuses what the real one refuses. */
 import { describe, expect } from 'bun:test';
 import OpenAI from 'openai';
 import { failure, quotaHeaders } from './backend/backend.ts';
@@ -10,7 +10,7 @@ const other = '22222222-2222-4333-8444-555555555555';
 const tokenIsNewMs = 1_100;
 const chat = (text: string) => ({ messages: [{ role: 'user', content: text }] });
 
-describe('a turn over HTTP', () => {
+describe('a turn', () => {
   test('a Responses client gets the stream as the backend sends it', async () => {
     await using bench = await startBench();
     const response = await post(bench, '/v1/responses', { input: [says('hi')], stream: true });
