@@ -15,7 +15,7 @@ import { gitlab } from './providers/gitlab/index.ts';
 import { google } from './providers/google/index.ts';
 import { openSocket } from './providers/open-socket.ts';
 import { openai } from './providers/openai/index.ts';
-import type { AnyProviderKind, Provider, ProviderDeps } from './providers/provider.ts';
+import type { AnyInspection, AnyProviderKind, Provider, ProviderDeps } from './providers/provider.ts';
 import { createAffinity } from './routing/affinity.ts';
 import { createCatalog, type CatalogEntry } from './routing/catalog.ts';
 import { createChooser } from './routing/choice.ts';
@@ -42,6 +42,11 @@ export const schemasWith = (more: readonly AnyProviderKind[]): ProviderSchemas =
 
 export const providerSchemas: ProviderSchemas = schemasWith([]);
 
+/** What each kind of upstream tells people of itself, by its type. */
+export const inspections: Readonly<Record<string, readonly AnyInspection[]>> = Object.fromEntries(
+  ownKinds.flatMap(({ type, inspections: own }) => (own === undefined ? [] : [[type, own]])),
+);
+
 export interface GatewayOptions {
   readonly config: Config;
   readonly version: string;
@@ -62,6 +67,8 @@ export interface GatewayOptions {
   readonly fetch?: typeof fetch;
   /** The directory of the gateway's state: a model catalog that was fetched is kept there. */
   readonly home?: string;
+  /** The environment, for providers that look for files of other programs; there is none unless given. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Hears how it went to ask for a newer model catalog. */
   readonly catalogAsked?: (outcome: RefreshOutcome) => void;
 }
@@ -116,6 +123,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const deps: ProviderDeps = {
     fetch: options.fetch ?? fetch,
     userAgent: `dragoman/${options.version}`,
+    sawQuota: ({ id }, quota) => state.quotas.saw(id, quota),
+    env: options.env,
     openSocket: options.fetch === undefined ? openSocket : undefined,
   };
   const affinity = createAffinity(Date.now);

@@ -22,8 +22,14 @@ export interface Login {
   };
   /** By a code that is confirmed on any other device. */
   readonly device?: { begin(): Promise<DeviceLogin> };
-  /** From the file in which another program keeps its login; `what` says which, for people. */
-  readonly import?: { readonly what: string; read(text: string): Promise<LoggedIn> };
+  /** From the file in which another program keeps its login. */
+  readonly import?: {
+    /** Says which, for people. */
+    readonly what: string;
+    /** Where that program keeps it, going by the environment; `undefined` where that says nothing. */
+    where?(env: Readonly<Record<string, string | undefined>>): string | undefined;
+    read(text: string): Promise<LoggedIn>;
+  };
   /** With a secret that somebody has at hand; `what` says which, for people. */
   readonly token?: { readonly what: string; take(token: string): Promise<LoggedIn> };
 }

@@ -2,6 +2,7 @@ import { openBrowser } from './browser.ts';
 import { processInput, type Input } from './input.ts';
 import type { Gateway, GatewayOptions } from '../gateway.ts';
 import type { ProviderSchemas } from '../config/schema.ts';
+import type { AnyInspection } from '../providers/provider.ts';
 
 /** One of the program's outputs. */
 export interface Output {
@@ -24,7 +25,12 @@ export interface Host {
   /** Calls `handler` on each SIGINT or SIGTERM; returns what takes it back. */
   onSignal(handler: () => void): () => void;
   /** Loaded on demand: the commands that need no gateway start without it. */
-  gateway(): Promise<{ createGateway(options: GatewayOptions): Gateway; providerSchemas: ProviderSchemas }>;
+  gateway(): Promise<{
+    createGateway(options: GatewayOptions): Gateway;
+    providerSchemas: ProviderSchemas;
+    /** What kinds of upstream tell of themselves, by their types. */
+    inspections?: Readonly<Record<string, readonly AnyInspection[]>>;
+  }>;
 }
 
 /** The host of the real program. */

@@ -23,8 +23,8 @@ export interface LoginFlags extends StateFlags {
   readonly device?: boolean;
   /** `false`: the browser is elsewhere, and what it shows is pasted here. */
   readonly browser?: boolean;
-  /** The file to read. */
-  readonly import?: string;
+  /** The file to read; `true`: where the other program keeps it. */
+  readonly import?: string | true;
   readonly tokenStdin?: boolean;
   /** `false`: a token is stored without being tried. */
   readonly check?: boolean;
@@ -35,7 +35,7 @@ export function login(name: string, flags: LoginFlags, host: Host): Promise<numb
   const work: Parameters<typeof withState>[2] = async (state, config, file) => {
     const { createGateway } = await host.gateway();
     const recorder = { record() {}, streamsOpen() {} };
-    const gateway = createGateway({ config, version, recorder, metrics: () => '', state });
+    const gateway = createGateway({ config, version, recorder, metrics: () => '', state, env: host.env });
     try {
       const provider = gateway.provider(name);
       if (provider === undefined) {
@@ -50,7 +50,7 @@ export function login(name: string, flags: LoginFlags, host: Host): Promise<numb
       const told = `${escapeControls(account.name)} at ${provider.name}`;
       await host.stdout.write(
         flags.json
-          ? `${JSON.stringify(shownAccount(account, state.health.list()))}\n`
+          ? `${JSON.stringify(shownAccount(account, state))}\n`
           : `${renewed ? 'logged in anew' : 'logged in'}: ${told}\n`,
       );
       if (gave.notice !== undefined) await host.stderr.write(`note: ${escapeControls(gave.notice)}\n`);
@@ -97,7 +97,7 @@ function refusal({ name, login = {} }: Provider): string {
   const flags = [
     login.oauth && 'no flag or --no-browser',
     login.device && '--device',
-    login.import && `--import FILE (${login.import.what})`,
+    login.import && `--import ${login.import.where ? '[FILE]' : 'FILE'} (${login.import.what})`,
     login.token && `--token-stdin (${login.token.what})`,
   ].filter((flag) => flag !== undefined);
   return flags.length === 0
@@ -117,9 +117,11 @@ const ways: Readonly<Record<LoginWay, (login: Login, flags: LoginFlags, host: Ho
     return finish();
   },
 
-  async import(login, flags, { cwd }) {
-    const path = resolve(cwd, flags.import!);
-    return login.import!.read(readImport(path));
+  async import(login, flags, { cwd, env }) {
+    const { what, where, read } = login.import!;
+    const file = flags.import === true ? where?.(env) : flags.import;
+    if (file === undefined) throw new LoginFailed(`say which file: --import FILE (${what})`);
+    return read(readImport(resolve(cwd, file)));
   },
 
   async token(login, flags, { stdin }) {

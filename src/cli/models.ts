@@ -13,11 +13,11 @@ export async function models(flags: { config?: string; json?: boolean }, host: H
   const recorder = { record() {}, streamsOpen() {} };
   const state = await openHostState(loaded.config, host);
   const config = withLogins(loaded, state.accounts, host, providerSchemas, { config: flags.config });
-  const gateway = createGateway({ config, version, recorder, metrics: () => '', state });
+  const gateway = createGateway({ config, version, recorder, metrics: () => '', state, env: host.env });
   try {
     const { models: found, failed } = await gateway.models();
     const lines = flags.json
-      ? [JSON.stringify(found)]
+      ? [JSON.stringify(found, (name, value: unknown) => (name === 'ownEntry' ? undefined : value))]
       : found.map((entry) => escapeControls(publicName(entry)));
     if (lines.length > 0) await host.stdout.write(`${lines.join('\n')}\n`);
     for (const name of failed) await host.stderr.write(`could not ask ${name} for its models\n`);

@@ -16,9 +16,13 @@ export const exitStatus = { ok: 0, failed: 1, misused: 2 } as const;
 export async function run(args: readonly string[], host: Host): Promise<number> {
   let status: number = exitStatus.ok;
   const written: (void | Promise<void>)[] = [];
-  const program = describeProgram(host, (result) => {
+  const done = (result: number): void => {
     status = result;
-  });
+  };
+  const program = describeProgram(host, done);
+  // What providers add is described when it is asked for: the gateway takes its time to load.
+  if (!program.commands.some((command) => command.name() === args[0]))
+    await inspectCommands(program, host, done);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => written.push(host.stdout.write(text)),
@@ -131,7 +135,7 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
       ),
     )
     .addOption(
-      new Option('--import <file>', 'take over the login of another program').conflicts(otherWays('import')),
+      new Option('--import [file]', 'take over the login of another program').conflicts(otherWays('import')),
     )
     .addOption(
       new Option('--token-stdin', 'read an API key or a token from standard input').conflicts(
@@ -148,7 +152,8 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
 
   program
     .command('accounts')
-    .description('List the accounts, and how they are')
+    .description('List the accounts, how they are, and what is used of their quotas')
+    .option('--ask', 'ask the upstreams for their quotas, where they can be asked')
     .option('-c, --config <file>', 'configuration file')
     .option('--json', 'print JSON')
     .addHelpText('after', example('dragoman accounts --json'))
@@ -201,6 +206,29 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .action(async (flags) => done(await (await import('./version.ts')).printVersion(flags, host)));
 
   return program;
+}
+
+/** Commands by the types of upstreams that tell something of themselves. */
+async function inspectCommands(program: Command, host: Host, done: (status: number) => void): Promise<void> {
+  const { inspections = {} } = await host.gateway();
+  for (const [type, list] of Object.entries(inspections)) {
+    const command = program
+      .command(type)
+      .description(`Look at what providers of the type ${type} are set to`)
+      .helpCommand(false)
+      .addHelpText('after', example(`dragoman ${type} ${list[0]!.name}`));
+    for (const inspection of list) {
+      command
+        .command(inspection.name)
+        .description(inspection.about)
+        .option('-c, --config <file>', 'configuration file')
+        .option('--json', 'print JSON')
+        .addHelpText('after', example(`dragoman ${type} ${inspection.name} --json`))
+        .action(async (flags) =>
+          done(await (await import('./inspect.ts')).inspect(type, inspection, flags, host)),
+        );
+    }
+  }
 }
 
 function keysCommands(program: Command, host: Host, done: (status: number) => void): void {

@@ -58,6 +58,7 @@ export async function serve(flags: ServeFlags, host: Host): Promise<number> {
     state,
     configFile: file === undefined ? undefined : configFile(file, providerSchemas, host),
     home: homeDirectory(host),
+    env: host.env,
     catalogAsked: (outcome) => logCatalog(outcome, log),
   });
   let url: string;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { readDocument, type ConfigDocument } from './document.ts';
 import type { Path, Problem } from './problem.ts';
+import { overrideProviders } from './provider-overrides.ts';
 import { configSchema, type Config, type ProviderSchemas } from './schema.ts';
 import type { Environment } from './substitute.ts';
 import { validate } from './validate.ts';
@@ -60,6 +61,7 @@ export function checkConfig(file: { name: string; text: string } | undefined, op
     document === undefined ? fromEnvironment(env, origins, loggedIn, kinds) : structuredClone(document.value);
   dropEmptySections(raw);
   override(raw, env, flags, origins);
+  overrideProviders(raw, env, origins);
   if ('demo' in kinds) addDemo(raw);
 
   const isText = (path: Path): boolean =>

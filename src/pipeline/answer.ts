@@ -62,9 +62,14 @@ async function begun(exchange: Exchange, source: ByteSource): Promise<ByteSource
   throw new FailureError(maskedFailure(classified(exchange, failure), maskOf(exchange)));
 }
 
-/** A failure that the upstream has told of, as its provider understands it. */
-const classified = ({ provider, response }: Exchange, failure: Failure): Failure =>
-  provider.classify?.(failure, response) ?? failure;
+interface Told {
+  readonly provider: Exchange['provider'];
+  readonly response: Pick<Response, 'status' | 'headers'>;
+}
+
+/** A failure that the upstream has told of, as its provider understands it; the gateway's own stay as they are. */
+const classified = ({ provider, response }: Told, failure: Failure): Failure =>
+  failure.upstream === undefined ? failure : (provider.classify?.(failure, response) ?? failure);
 
 /** Streams on, in the native or the translated lane. */
 function streamAnswer(exchange: Exchange, source: ByteSource): Response {
@@ -77,6 +82,9 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   if (exchange.keeper) passed = exchange.keeper.lane(passed, exchange);
   const asArray = inbound.asked?.asArray === true;
   deps.recorder.streamsOpen(1);
+  // Not the whole exchange, which an open stream would hold.
+  const { status, headers } = exchange.response;
+  const told = { provider: exchange.provider, response: { status, headers } };
   const body = relay(
     source,
     asArray ? asJsonArray(passed) : passed,
@@ -94,7 +102,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
       ended(end) {
         deps.recorder.streamsOpen(-1);
         if (lane.notes && lane.notes.length > 0) record.notes = [...record.notes, ...lane.notes];
-        finishRecord(deps, record, end, lane.sight);
+        finishRecord(deps, record, end && classified(told, end), lane.sight);
       },
     },
   );
@@ -126,7 +134,7 @@ function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
   if (native && !stream) {
     const sight: Sight = { done: true };
     upstream.tap.observeResult(body, sight);
-    if (sight.failure) sight.failure = maskedFailure(sight.failure, maskOf(exchange));
+    if (sight.failure) sight.failure = maskedFailure(classified(exchange, sight.failure), maskOf(exchange));
     if (sight.failure && exchange.mayMove) throw new FailureError(sight.failure);
     return succeedWhole(exchange, bytes, 'application/json', sight);
   }
@@ -208,21 +216,21 @@ async function failedAnswer(exchange: Exchange): Promise<never> {
   );
   const body = maskOf(exchange)(decoder.decode(bytes));
   const redirected = response.status < 400;
-  const failure: Failure = redirected
-    ? strangeFailure('a redirect, which is not followed', response.status)
-    : classified(
-        exchange,
-        upstream.decodeFailure({ status: response.status, headers: response.headers, text: body }),
-      );
+  const { status, headers: head } = response;
+  const read = redirected
+    ? strangeFailure('a redirect, which is not followed', status)
+    : upstream.decodeFailure({ status, headers: head, text: body });
+  const failure = redirected ? read : classified(exchange, read);
   dropCharge(inbound.record);
   // Its credentials are the gateway's affair: a client that is told so in the vendor's words may act on them.
   const own = failure.kind === 'authentication';
   const asArray = inbound.asked?.asArray;
-  const isOwnWords = native && !redirected && !own && isErrorBody(body);
+  // Where its provider has understood it otherwise, its words would tell the client the wrong thing.
+  const isOwnWords = native && !redirected && !own && failure.status === read.status && isErrorBody(body);
   // By the time it is told, the record may speak of another account.
-  const head = replyHeaders(exchange, 'application/json');
+  const replied = replyHeaders(exchange, 'application/json');
   throw new UpstreamRefusal(failure, (told) => {
-    const headers = { ...head, ...errorHeaders(told) };
+    const headers = { ...replied, ...errorHeaders(told) };
     if (told !== failure) delete headers['retry-after-ms'];
     return isOwnWords
       ? new Response(asArray ? `[${body}\n]` : body, { status: response.status, headers })

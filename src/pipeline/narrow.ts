@@ -1,23 +1,48 @@
 import { scanObject } from '../protocols/json-scan.ts';
 import type { Protocol } from '../protocols/protocol.ts';
-import type { JsonObject } from '../turn/json.ts';
+import { contracts, fieldAt } from '../protocols/contracts.ts';
+import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { Edit } from './asked.ts';
 
-/** Leaves out of a request what its provider does not take, each member with a note. */
+/** The request from which another was written, in its client's own words. */
+export interface Written {
+  readonly by: Protocol;
+  readonly body: JsonObject;
+}
+
+/**
+ * Leaves out of a request what its provider does not take, each member with a note: by the name that the client has
+ * for it, where the request was written from one in another protocol.
+ */
 export function narrowBody(
   body: JsonObject,
   protocol: Protocol,
   allowed: ReadonlySet<string>,
+  from?: Written,
 ): { body: JsonObject; notes: Note[] } {
   const narrowed: JsonObject = {};
   const notes: Note[] = [];
   for (const [name, value] of Object.entries(body)) {
     if (mayStay(name, protocol, allowed)) narrowed[name] = value;
-    else if (value !== undefined) notes.push(noteOf(name, protocol));
+    else if (value !== undefined)
+      notes.push({ ...noteOf(name, protocol), path: clientName(name, protocol, from) });
   }
   return { body: narrowed, notes };
 }
+
+/** What the client calls a member of the request to the upstream; the member's own name where it has none. */
+function clientName(name: string, { id }: Protocol, from: Written | undefined): string {
+  const member = from && fieldAt(id, name)?.is;
+  if (member === undefined) return name;
+  const said = contracts
+    .get(from!.by.id)!
+    .fields.find(({ is, path }) => is === member && holds(from!.body, path.split('.')));
+  return said?.path ?? name;
+}
+
+const holds = (value: Json | undefined, [step, ...steps]: readonly string[]): boolean =>
+  step === undefined ? value !== undefined : isObject(value) && holds(value[step], steps);
 
 /**
  * The same for a request that passes as bytes: the cuts, in order and apart, that take the members out of `body`,

@@ -103,7 +103,9 @@ export function translate(
   const left = inbound.leaveOut(request);
   const encoded = encodeFor(request, route, upstream);
   const allowed = provider.allows?.(upstream.id, model);
-  const narrowed = allowed ? narrowBody(encoded.body, upstream, allowed) : { body: encoded.body, notes: [] };
+  const narrowed = allowed
+    ? narrowBody(encoded.body, upstream, allowed, { by: inbound.surface, body: json })
+    : { body: encoded.body, notes: [] };
   return {
     body: JSON.stringify(narrowed.body),
     notes: [...left, ...encoded.notes, ...narrowed.notes],

@@ -2,9 +2,11 @@ import type { z } from 'zod';
 import type { Account, ConfiguredAccount } from '../accounts/account.ts';
 import type { Renew } from '../accounts/accounts.ts';
 import type { Login } from '../accounts/login.ts';
+import type { Quota } from '../accounts/quota.ts';
 import type { Abilities } from '../protocols/protocol.ts';
 import type { ProviderState } from '../sessions/provider-state.ts';
 import type { Failure } from '../turn/failure.ts';
+import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { ProtocolId } from '../turn/part.ts';
 import type { Socket } from './open-socket.ts';
@@ -18,8 +20,14 @@ export interface ModelInfo {
   readonly created?: number;
   readonly ownedBy?: string;
   /** Limits that the upstream states of it, in tokens. */
+  readonly contextTokensMax?: number;
   readonly inputTokensMax?: number;
   readonly outputTokensMax?: number;
+  /** Reasoning efforts that it takes, least first, and what it reads (`text`, `image`, …), where the upstream says so. */
+  readonly efforts?: readonly string[];
+  readonly inputs?: readonly string[];
+  /** How it stands in the upstream's own catalog, for clients that read such catalogs. */
+  readonly ownEntry?: JsonObject;
   /** It makes embeddings and takes no turns. */
   readonly embeds?: boolean;
 }
@@ -105,6 +113,8 @@ export interface Provider {
   readonly renew?: Renew;
   /** Asks the upstream what it offers to an account. */
   discover(signal: AbortSignal, account: Account): Promise<ModelInfo[]>;
+  /** Asks what is used of an account's quota, without spending any; absent where that cannot be asked. */
+  askQuota?(signal: AbortSignal, account: Account): Promise<Quota | undefined>;
   /** The last edit of a request: address and headers. */
   prepare(call: Call, account: Account): WireRequest;
   /**
@@ -124,19 +134,54 @@ export interface ProviderDeps {
   readonly fetch: typeof fetch;
   /** Sent as the user agent. */
   readonly userAgent: string;
+  /** Told what an upstream has said of the quota of an account, whenever it says so. */
+  readonly sawQuota?: (account: Account, quota: Quota) => void;
+  /** The environment of the process, for files that lie where it says. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Opens a WebSocket with these headers; absent where the network is replaced. */
   readonly openSocket?: (url: string, headers: Record<string, string>) => Socket;
 }
+
+/** A word of what a kind of upstream tells of itself, and where it is from. */
+export interface InspectedWord {
+  readonly name: string;
+  readonly value: string;
+  /** `detected`: read from the files of another program on this machine. */
+  readonly origin: 'built-in' | 'config' | 'detected';
+  /** What says so: a file, or what the program's own word was taken from. */
+  readonly source?: string;
+  /** When that was written, or last compared; milliseconds since the epoch. */
+  readonly sinceMs?: number;
+  /** It is not for everybody's eyes. */
+  readonly secret?: boolean;
+  /** It is there, and the configuration does not want it. */
+  readonly unused?: boolean;
+}
+
+/** Something that a kind of upstream tells people of itself, by `dragoman {type} {name}`. Nothing is asked or started. */
+export interface Inspection<Config = never> {
+  readonly name: string;
+  /** One line for the help. */
+  readonly about: string;
+  inspect(config: Config, env: Readonly<Record<string, string | undefined>>): readonly InspectedWord[];
+}
+
+/** One whose kind's configuration is its own affair. */
+export type AnyInspection = Omit<Inspection, 'inspect'> & {
+  inspect(config: never, env: Readonly<Record<string, string | undefined>>): readonly InspectedWord[];
+};
 
 /** A kind of upstream: the one thing a provider folder exports. */
 export interface ProviderKind<Config extends { name: string } = never> {
   readonly type: string;
   readonly configSchema: z.ZodType<Config>;
+  readonly inspections?: readonly Inspection<Config>[];
   create(config: Config, deps: ProviderDeps): Provider;
 }
 
 /** A kind whose configuration is its own affair. */
 export interface AnyProviderKind extends Pick<ProviderKind, 'type'> {
   readonly configSchema: z.ZodType;
+  readonly inspections?: readonly AnyInspection[];
   create(config: never, deps: ProviderDeps): Provider;
 }

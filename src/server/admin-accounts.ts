@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { isConfigured, type Account } from '../accounts/account.ts';
 import { LoginFailed } from '../accounts/oauth.ts';
 import { conflict, route, unknown, unprocessable, type AdminDeps, type AdminRoute } from './admin-route.ts';
+import { FailureError } from '../turn/failure.ts';
+import { askQuota } from './ask-quota.ts';
 import { keepLogin, tryLogin } from './keep-login.ts';
 import { healthOf, shownAccount, shownHealth } from './shown.ts';
 
@@ -11,12 +13,11 @@ const weight = z.int().min(1).max(1000);
 /** Accounts: what `dragoman accounts`, `login --token-stdin` and `logout` do. */
 export const accountRoutes: readonly AdminRoute[] = [
   route('GET', '/accounts', z.strictObject({ provider: z.string().optional() }), async (deps, { input }) => {
-    const { accounts, health } = deps.state;
+    const { accounts } = deps.state;
     const list = accounts
       .list()
       .filter(({ provider, secret }) => secret.token !== '' && provider === (input.provider ?? provider));
-    const board = health.list();
-    return { data: { data: list.map((account) => shownAccount(account, board)) } };
+    return { data: { data: list.map((account) => shownAccount(account, deps.state)) } };
   }),
 
   route(
@@ -83,6 +84,19 @@ export const accountRoutes: readonly AdminRoute[] = [
     return { data: shown(deps, account) };
   }),
 
+  route('POST', '/accounts/{id}/quota', z.strictObject({}), async (deps, { param }) => {
+    const account = known(deps, param('id'));
+    const provider = deps.catalog.provider(account.provider);
+    try {
+      if (!(await askQuota(deps.state, provider, account)))
+        conflict(`${account.provider} does not say what is used of a quota`);
+    } catch (error) {
+      if (error instanceof FailureError) throw error;
+      unprocessable(`the upstream could not be asked: ${(error as Error).message}`, 'quota_unknown');
+    }
+    return { data: shown(deps, account) };
+  }),
+
   route('GET', '/health', z.strictObject({}), async ({ state }) => {
     const accounts = new Map(state.accounts.list().map((account) => [account.id, account]));
     const lines = state.health.list().flatMap((entry) => {
@@ -96,7 +110,7 @@ export const accountRoutes: readonly AdminRoute[] = [
   }),
 ];
 
-const shown = ({ state }: AdminDeps, account: Account) => shownAccount(account, state.health.list());
+const shown = ({ state }: AdminDeps, account: Account) => shownAccount(account, state);
 
 const known = ({ state }: AdminDeps, id: string): Account =>
   state.accounts.list().find((account) => account.id === id) ?? unknown(`account ${id}`);

@@ -21,6 +21,13 @@ export function leaveOutClientMarks(request: TurnRequest): Note[] {
   ];
 }
 
+/**
+ * Whether a list of models is read by the Codex CLI: it says its version in the query, and its name at the front of its
+ * user agent (`codex_exec/0.169.0 (…`, `codex-tui/…`, `codex_cli_rs/…`).
+ */
+export const readsClientCatalog = (headers: Headers, clientVersion: string | undefined): boolean =>
+  clientVersion !== undefined || /^codex[-_]\w+\/\d/.test(headers.get('user-agent') ?? '');
+
 /** Headers in which clients tell their conversation: Claude Code, Codex CLI (two spellings), opencode. */
 const sessionHeaders = ['x-claude-code-session-id', 'session-id', 'session_id', 'x-session-id'] as const;
 

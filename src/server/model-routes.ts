@@ -17,6 +17,8 @@ import {
   publicId,
 } from './models.ts';
 import { requestId } from './request-id.ts';
+import { readsClientCatalog } from './client-habits.ts';
+import { catalogTag, clientCatalog } from './client-catalog.ts';
 import { surfaceOf } from './surface.ts';
 
 /** Routes that tell of models, in the shape that the asking client knows. */
@@ -93,6 +95,13 @@ const list: Answer = async (deps, { c, shape, caller }) => {
   const missing = failed.filter((provider) => caller.key?.rules.providers?.includes(provider) ?? true);
   const headers: Record<string, string> =
     missing.length > 0 ? { 'dragoman-notes': `unreachable: ${missing.join(', ')}` } : {};
+  if (
+    c.req.path.startsWith('/backend-api/') ||
+    readsClientCatalog(c.req.raw.headers, c.req.query('client_version'))
+  ) {
+    const body = clientCatalog(shown, only !== undefined);
+    return c.json(body, 200, { ...headers, etag: catalogTag(body) });
+  }
   return c.json(
     shape.list(shown, only !== undefined, (name) => c.req.query(name)),
     200,

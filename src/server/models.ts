@@ -21,6 +21,19 @@ export function openAiModel(entry: CatalogEntry, scoped: boolean): JsonObject {
     object: 'model',
     created: entry.created ?? undatedSeconds,
     owned_by: entry.ownedBy ?? entry.provider,
+    ...limitsOf(entry),
+  };
+}
+
+/** Limits in tokens, as far as they are known. OpenAI has no words for them: these are those of its imitators. */
+function limitsOf({ facts, ...entry }: CatalogEntry): JsonObject {
+  const context = entry.contextTokensMax ?? facts?.contextTokensMax;
+  const input = entry.inputTokensMax ?? facts?.inputTokensMax;
+  const output = entry.outputTokensMax ?? facts?.outputTokensMax;
+  return {
+    ...(context !== undefined && { context_window: context }),
+    ...(input !== undefined && { max_input_tokens: input }),
+    ...(output !== undefined && { max_output_tokens: output }),
   };
 }
 
@@ -44,7 +57,7 @@ export function anthropicModel(entry: CatalogEntry, scoped: boolean): JsonObject
     id,
     display_name: entry.name ?? facts?.name ?? id,
     created_at: new Date((entry.created ?? undatedSeconds) * 1000).toISOString(),
-    max_input_tokens: entry.inputTokensMax ?? facts?.inputTokensMax ?? facts?.contextTokensMax ?? null,
+    max_input_tokens: inputLimit(entry) ?? null,
     max_tokens: entry.outputTokensMax ?? facts?.outputTokensMax ?? null,
   };
 }
@@ -84,10 +97,14 @@ export function geminiModel(entry: CatalogEntry, scoped: boolean): JsonObject {
   return {
     name: `models/${id}`,
     displayName: entry.name ?? facts?.name ?? id,
-    inputTokenLimit: entry.inputTokensMax ?? facts?.inputTokensMax ?? facts?.contextTokensMax,
+    inputTokenLimit: inputLimit(entry),
     outputTokenLimit: entry.outputTokensMax ?? facts?.outputTokensMax,
     supportedGenerationMethods: entry.embeds
       ? ['embedContent', 'batchEmbedContents']
       : ['generateContent', 'streamGenerateContent', 'countTokens'],
   };
 }
+
+/** How long a prompt may be; where only the whole is known, that. */
+const inputLimit = ({ facts, ...entry }: CatalogEntry): number | undefined =>
+  entry.inputTokensMax ?? facts?.inputTokensMax ?? entry.contextTokensMax ?? facts?.contextTokensMax;

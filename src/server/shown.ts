@@ -2,6 +2,7 @@ import type { GatewayKey } from '../access/keys.ts';
 import type { UsageLedger, UsageQuery, UsageRow } from '../access/usage-ledger.ts';
 import { isConfigured, type Account } from '../accounts/account.ts';
 import type { HealthEntry } from '../accounts/health-board.ts';
+import type { Quota } from '../accounts/quota.ts';
 import type { State } from './state.ts';
 
 /** What stands on the health board for an account: what is wrong with it, and with its provider as a whole. */
@@ -9,7 +10,7 @@ export const healthOf = (account: Account, board: readonly HealthEntry[]): Healt
   board.filter((entry) => entry.account === account.id || entry.account === `@${account.provider}`);
 
 /** An account as programs are told of it, by `--json` and `/admin` alike. No secret is in it. */
-export const shownAccount = (account: Account, board: readonly HealthEntry[]) => ({
+export const shownAccount = (account: Account, { health, quotas }: Boards) => ({
   id: account.id,
   provider: account.provider,
   name: account.name,
@@ -22,8 +23,28 @@ export const shownAccount = (account: Account, board: readonly HealthEntry[]) =>
   state: account.state,
   why: account.stateWhy,
   expires: timeText(account.expiresMs),
-  health: healthOf(account, board).map(shownHealth),
+  health: healthOf(account, health.list()).map(shownHealth),
+  quota: shownQuota(quotas.of(account.id)),
 });
+
+/** Where it stands how accounts are. */
+type Boards = Pick<State, 'health' | 'quotas'>;
+
+/** What an upstream has said of an account's quota; `null` where it has said nothing. */
+const shownQuota = (quota: Quota | undefined) =>
+  quota === undefined
+    ? null
+    : {
+        seen: timeText(quota.seenMs),
+        plan: quota.plan ?? null,
+        credits: quota.credits ?? null,
+        windows: quota.windows.map(({ name, usedRatio, lengthMs, resetsMs }) => ({
+          name,
+          used_percent: Math.round(usedRatio * 1000) / 10,
+          minutes: lengthMs === undefined ? null : lengthMs / 60_000,
+          resets: timeText(resetsMs),
+        })),
+      };
 
 /** A line of the health board. Without a model it concerns all of them. */
 export const shownHealth = ({ model, state, why, untilMs, strikes }: HealthEntry) => ({

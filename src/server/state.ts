@@ -5,6 +5,7 @@ import { createUsageLedger, type UsageLedger } from '../access/usage-ledger.ts';
 import { usageRecorder } from '../access/usage-recorder.ts';
 import { memoryAccounts, openAccounts, type Accounts } from '../accounts/accounts.ts';
 import { memoryHealthBoard, openHealthBoard, type HealthBoard } from '../accounts/health-board.ts';
+import { memoryQuotaBoard, openQuotaBoard, type QuotaBoard } from '../accounts/quota-board.ts';
 import type { Vault } from '../accounts/vault.ts';
 import { defaultSessionLimits, openSessions, type Sessions } from '../sessions/sessions.ts';
 import type { Store } from '../store/store.ts';
@@ -14,6 +15,7 @@ import { recordTo, type Recorder } from '../telemetry/record.ts';
 export interface State {
   readonly accounts: Accounts;
   readonly health: HealthBoard;
+  readonly quotas: QuotaBoard;
   readonly gatekeeper: Gatekeeper;
   /** Books what every request used. */
   readonly recorder: Recorder;
@@ -46,6 +48,7 @@ export function memoryState(nowMs: () => number = Date.now): State {
   return {
     accounts: memoryAccounts(nowMs),
     health: memoryHealthBoard(nowMs),
+    quotas: memoryQuotaBoard(nowMs),
     gatekeeper: createGatekeeper(undefined, createLimits(nowMs)),
     recorder: recordTo(),
     async close() {},
@@ -64,6 +67,7 @@ export async function openState({
   await checkVault(store, vault);
   const accounts = await openAccounts({ stored, nowMs, complain, keepSecret });
   const health = await openHealthBoard(store, nowMs, complain);
+  const quotas = await openQuotaBoard(store, nowMs, complain);
   const keys = await openKeyRing(store, vault.fingerprint, nowMs, complain);
   const usage = createUsageLedger(store, nowMs, complain);
   const sessions = openSessions(store, nowMs, complain, defaultSessionLimits, vault);
@@ -82,6 +86,7 @@ export async function openState({
   return {
     accounts,
     health,
+    quotas,
     gatekeeper: createGatekeeper(keys, limits),
     recorder: usageRecorder(usage),
     keys,
@@ -94,7 +99,7 @@ export async function openState({
       keys.close();
       // First, because a login that was renewed and not stored is lost.
       await accounts.close();
-      const written = Promise.all([health.close(), usage.close()]).then(() => true);
+      const written = Promise.all([health.close(), quotas.close(), usage.close()]).then(() => true);
       if (!(await Promise.race([written, afterMs(closeMs, false)])))
         complain(new Error('it does not answer: what was used last is not written'));
       await Promise.race([store.close(), afterMs(closeMs, undefined)]);

@@ -131,6 +131,16 @@ const migrations: readonly Migration[] = [
         WHERE conversation IS NOT NULL`,
     ],
   },
+  {
+    id: 4,
+    statements: [
+      `CREATE TABLE account_quotas (
+        account TEXT PRIMARY KEY,
+        quota TEXT NOT NULL,
+        seen_ms BIGINT NOT NULL
+      )`,
+    ],
+  },
 ];
 
 /** What the newest step of this program is. */

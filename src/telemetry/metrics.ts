@@ -27,6 +27,17 @@ export interface AccountState {
   readonly provider: string;
   readonly account: string;
   readonly state: (typeof accountStateNames)[number];
+  /** What is used of its quota, as far as its upstream has told. */
+  readonly quota?: readonly QuotaState[];
+}
+
+/** One window of a quota. */
+export interface QuotaState {
+  readonly name: string;
+  /** 1 when it is used up. */
+  readonly usedRatio: number;
+  /** Milliseconds since the epoch. */
+  readonly resetsMs?: number;
 }
 
 export interface MetricsOptions {
@@ -128,6 +139,18 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     ['provider', 'account', 'state'],
     () => accountReadings(accounts()),
   );
+  metrics.readGauge(
+    'dragoman_account_quota_used_ratio',
+    'How much of its quota each account has used, as its upstream says; 1 when it is used up.',
+    ['provider', 'account', 'window'],
+    () => quotaReadings(accounts(), ({ usedRatio }) => usedRatio),
+  );
+  metrics.readGauge(
+    'dragoman_account_quota_reset_timestamp_seconds',
+    'When that is whole again, in seconds since 1970.',
+    ['provider', 'account', 'window'],
+    () => quotaReadings(accounts(), ({ resetsMs }) => resetsMs && resetsMs / 1000),
+  );
   processMetrics(metrics, options);
 
   const newSeries = (surface: string, provider: string, model: string) => {
@@ -209,6 +232,17 @@ const accountReadings = (states: readonly AccountState[]): Reading[] =>
       labels: [provider, account, name],
       value: name === state ? 1 : 0,
     })),
+  );
+
+const quotaReadings = (
+  states: readonly AccountState[],
+  valueOf: (window: QuotaState) => number | undefined,
+): Reading[] =>
+  states.slice(0, accountsMax).flatMap(({ provider, account, quota = [] }) =>
+    quota.flatMap((window) => {
+      const value = valueOf(window);
+      return value === undefined ? [] : [{ labels: [provider, account, window.name], value }];
+    }),
   );
 
 /**

@@ -10,6 +10,7 @@ import { storyNames, tell, type Way } from './codex-stories.ts';
 import { codex, codexPatching } from './codex.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
+import { onSubscription } from './on-subscription.ts';
 import { startStage, type UpstreamName } from './upstreams.ts';
 
 /** The upstreams of other protocols than the client's come first; its own, last, is the native lane. */
@@ -64,5 +65,9 @@ for (const way of ways) {
     await judged(`Codex CLI is told the same of ${story} (${over})`, () => tell(story, way));
   }
 }
+await judged(
+  'Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process',
+  onSubscription,
+);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

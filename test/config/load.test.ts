@@ -185,6 +185,35 @@ describe('what overrides what', () => {
     ]);
   });
 
+  test('the environment overrides the settings of providers, by their names', () => {
+    const text = [
+      'providers:',
+      '  - { name: eu, type: openai, api_key: a, headers: { x-a: b } }',
+      '  - { name: eu-two, type: openai, api_key: a }',
+    ].join('\n');
+    const { providers } = configOf(text, {
+      env: {
+        DRAGOMAN_PROVIDER_EU_BASE_URL: 'https://eu.test',
+        DRAGOMAN_PROVIDER_EU_VERIFY: 'true',
+        DRAGOMAN_PROVIDER_EU_HEADERS: '{"x-org":"me"}',
+        DRAGOMAN_PROVIDER_EU_TWO_TIMEOUT_MS: '7',
+        DRAGOMAN_PROVIDER_EU_TWO_HEADERS__ORG: '1',
+        DRAGOMAN_PROVIDER_OTHER_VERIFY: 'no',
+      },
+    });
+    expect(providers).toMatchObject([
+      { name: 'eu', base_url: 'https://eu.test', verify: true, headers: { 'x-org': 'me' } },
+      { name: 'eu-two', timeout_ms: 7, headers: { org: '1' } },
+      { name: 'demo' },
+    ]);
+    expect(providers[0]).not.toMatchObject({ headers: { 'x-a': 'b' } });
+    const env = { DRAGOMAN_PROVIDER_EU_TIMEOUT_MS: 'soon', DRAGOMAN_PROVIDER_EU_NOTHING: 'x' };
+    expect(problemsOf(text, { env })).toEqual([
+      expect.stringContaining('DRAGOMAN_PROVIDER_EU_TIMEOUT_MS'),
+      expect.stringContaining('nothing'),
+    ]);
+  });
+
   test('an empty variable overrides nothing', () => {
     expect(configOf(text, { env: { DRAGOMAN_PORT: '' } }).server.port).toBe(1);
   });

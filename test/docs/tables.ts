@@ -2,6 +2,7 @@ import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { overridable, vendors } from '../../src/config/load.ts';
 import { providerSchemas } from '../../src/gateway.ts';
 import { turnMetrics } from '../../src/telemetry/metrics.ts';
+import { codexRows } from './codex-table.ts';
 import { parsePrometheus } from '../telemetry/prometheus-text.ts';
 import { turnRecord } from '../telemetry/records.ts';
 
@@ -10,6 +11,7 @@ export const generated: Readonly<Record<string, () => string>> = {
   'configuration keys': configurationTables,
   'environment variables': variablesTable,
   metrics: metricsTable,
+  'request members': () => table(['Responses', 'Chat Completions', 'Messages', 'what happens'], codexRows()),
 };
 
 /** `text` with its generated parts as they should be. */
@@ -101,6 +103,7 @@ function variablesTable(): string {
         `\`${path.join('.')}\``,
         spelled === undefined ? '' : `\`${spelled}\``,
       ]),
+      ['`DRAGOMAN_PROVIDER_{NAME}_{KEY}`', 'a setting of a provider; `__` before a further key', ''],
       ...vendors.flatMap(({ name, key, url, standard }) => [
         [`\`${key}\``, `without any file: the provider \`${name}\``, ''],
         [`\`${url}\``, `without any file: its address, ${standard} unless given`, ''],
@@ -112,7 +115,9 @@ function variablesTable(): string {
 /** Every metric there is, from what the program writes of turns that have everything. */
 function metricsTable(): string {
   const metrics = turnMetrics({ version: '0' });
-  metrics.accounts(() => [{ provider: 'x', account: 'x', state: 'ok' }]);
+  metrics.accounts(() => [
+    { provider: 'x', account: 'x', state: 'ok', quota: [{ name: 'x', usedRatio: 1, resetsMs: 1 }] },
+  ]);
   metrics.record(
     turnRecord({
       notes: [{ path: 'x', action: 'dropped', why: 'x', weight: 'note' }],

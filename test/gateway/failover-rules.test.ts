@@ -210,7 +210,7 @@ describe('what is learnt', () => {
     const { bench, upstream, state } = start();
     upstream.enqueue(bad('chat', 401), bad('chat', 403, {}, 'no such model for you'), good('chat'));
     await ask(bench, 'chat', {});
-    const states = accountStates({ accounts: state.accounts, health: state.health });
+    const states = accountStates(state);
     expect(states.filter(({ provider }) => provider === 'chat')).toEqual([
       { provider: 'chat', account: 'a', state: 'suspended' },
       { provider: 'chat', account: 'b', state: 'partial' },

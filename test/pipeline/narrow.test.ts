@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'bun:test';
 import { narrowBody, narrowBytes } from '../../src/pipeline/narrow.ts';
 import { splice } from '../../src/protocols/json-scan.ts';
+import { anthropicMessages } from '../../src/protocols/anthropic-messages/index.ts';
+import { googleGemini } from '../../src/protocols/google-gemini/index.ts';
 import { openaiChat } from '../../src/protocols/openai-chat/index.ts';
+import { openaiResponses } from '../../src/protocols/openai-responses/index.ts';
+import type { Protocol } from '../../src/protocols/protocol.ts';
+import type { JsonObject } from '../../src/turn/json.ts';
 
 const allow = (...names: string[]) => new Set(names);
 
@@ -18,6 +23,23 @@ describe('leaving out what a provider does not take', () => {
     expect(narrowBody(body, openaiChat, allow()).notes).toMatchObject([
       { path: 'stream_options', weight: 'note' },
     ]);
+  });
+
+  test('is told in the words of the client, whose request was written in others', () => {
+    const cases: [Protocol, JsonObject, string][] = [
+      [openaiChat, { max_tokens: 9 }, 'max_tokens'],
+      [openaiChat, { max_completion_tokens: 9 }, 'max_completion_tokens'],
+      [anthropicMessages, { max_tokens: 9 }, 'max_tokens'],
+      [googleGemini, { generationConfig: { maxOutputTokens: 9 } }, 'generationConfig.maxOutputTokens'],
+      [openaiChat, {}, 'max_output_tokens'],
+    ];
+    for (const [by, own, name] of cases) {
+      const { notes } = narrowBody({ model: 'm', max_output_tokens: 9 }, openaiResponses, allow(), {
+        by,
+        body: own,
+      });
+      expect(notes.map(({ path }) => path)).toEqual([name]);
+    }
   });
 });
 

@@ -1,3 +1,6 @@
+import type { InspectedWord } from '../provider.ts';
+import type { InstalledClient } from './installed-client.ts';
+
 /** Who the gateway says it is to the backend. */
 export interface ClientIdentity {
   /** The front end: the first word of the user agent too. */
@@ -5,14 +8,6 @@ export interface ClientIdentity {
   /** Of the official client; the model list is cut to what it knows. */
   readonly version: string;
   readonly userAgent: string;
-}
-
-/** One word of the identity, and where it is from. */
-export interface IdentityWord {
-  readonly value: string;
-  readonly origin: 'built-in' | 'config';
-  /** When it was last compared with the official client; absent for what a person has set. */
-  readonly checked?: string;
 }
 
 /**
@@ -23,6 +18,7 @@ export const builtIn = {
   originator: 'codex_cli_rs',
   version: '0.169.0',
   platform: '(Debian 12.0.0; x86_64) xterm-256color',
+  source: 'the npm package @openai/codex, on the wire',
   checked: '2026-11-20',
 } as const;
 
@@ -31,12 +27,20 @@ export interface IdentityConfig {
   readonly originator?: string;
   readonly version?: string;
   readonly user_agent?: string;
+  readonly detect?: boolean;
 }
 
-/** The identity in force; without a user agent of its own, it follows from the other two. */
-export function clientIdentity({ originator, version, user_agent }: IdentityConfig = {}): ClientIdentity {
+/**
+ * The identity in force; without a user agent of its own, it follows from the other two.
+ *
+ * @param installed the official client of this machine, where it is to be taken after it
+ */
+export function clientIdentity(
+  { originator, version, user_agent }: IdentityConfig = {},
+  installed?: InstalledClient,
+): ClientIdentity {
   const name = originator ?? builtIn.originator;
-  const number = version ?? builtIn.version;
+  const number = version ?? installed?.version ?? builtIn.version;
   return {
     originator: name,
     version: number,
@@ -44,17 +48,37 @@ export function clientIdentity({ originator, version, user_agent }: IdentityConf
   };
 }
 
-/** The same for people: each word with its origin. */
-export function explainIdentity(config: IdentityConfig = {}): Record<keyof ClientIdentity, IdentityWord> {
-  const identity = clientIdentity(config);
-  const word = (value: string, isSet: boolean): IdentityWord =>
-    isSet ? { value, origin: 'config' } : { value, origin: 'built-in', checked: builtIn.checked };
-  return {
-    originator: word(identity.originator, config.originator !== undefined),
-    version: word(identity.version, config.version !== undefined),
-    userAgent: word(
-      identity.userAgent,
-      Object.values(config).some((value) => value !== undefined),
-    ),
+/** The same for people: each word with its origin, and the client of this machine, whether it is followed or not. */
+export function explainIdentity(
+  config: IdentityConfig,
+  installed: InstalledClient | undefined,
+): InspectedWord[] {
+  const followed = config.detect === true ? installed : undefined;
+  const identity = clientIdentity(config, followed);
+  const ofBuiltIn = {
+    origin: 'built-in',
+    source: builtIn.source,
+    sinceMs: Date.parse(builtIn.checked),
+  } as const;
+  const ofConfig = { origin: 'config' } as const;
+  const ofInstalled = installed && {
+    origin: 'detected' as const,
+    source: installed.file,
+    sinceMs: installed.writtenMs,
   };
+  const version = config.version !== undefined ? ofConfig : followed ? ofInstalled! : ofBuiltIn;
+  const originator = config.originator !== undefined ? ofConfig : ofBuiltIn;
+  const isOwn = config.user_agent !== undefined || originator === ofConfig;
+  // What is not followed is either not wanted or not there.
+  const aside: InspectedWord[] = [];
+  if (installed !== undefined && followed === undefined)
+    aside.push({ name: 'installed', value: installed.version, ...ofInstalled!, unused: true });
+  if (installed === undefined && config.detect)
+    aside.push({ name: 'installed', value: 'not found', origin: 'detected', unused: true });
+  return [
+    { name: 'originator', value: identity.originator, ...originator },
+    { name: 'version', value: identity.version, ...version },
+    { name: 'user-agent', value: identity.userAgent, ...(isOwn ? ofConfig : version) },
+    ...aside,
+  ];
 }

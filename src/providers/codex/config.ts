@@ -15,6 +15,16 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('A ChatGPT access token for where nobody can log in; it ends and is not renewed'),
   models: z.array(z.string().min(1)).min(1).optional().describe('Otherwise discovered'),
+  discovery: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the backend is asked which models there are and what each of them takes; without it names go up as they are',
+    ),
+  verbosity: z
+    .enum(['low', 'medium', 'high'])
+    .optional()
+    .describe('How long replies are where the caller does not say; otherwise the model’s own choice'),
   instructions: z
     .enum(['default', 'minimal', 'disabled'])
     .default('default')
@@ -35,9 +45,12 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^[\x20-\x7e]{1,256}$/)
         .optional(),
+      detect: z.boolean().default(false),
     })
-    .default({})
-    .describe('Which client the gateway says it is; built in is the official one'),
+    .default({ detect: false })
+    .describe(
+      'Which client the gateway says it is; built in is the official one. `detect`: of the version that is installed on this machine, as its files say',
+    ),
   identity_order: z
     .enum(['body', 'header', 'transport'])
     .default('body')

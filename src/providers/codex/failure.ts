@@ -2,7 +2,7 @@ import type { Failure } from '../../turn/failure.ts';
 import { asNumber, asObject } from '../../turn/json.ts';
 import { exhaustedUntilMs, readQuota } from './quota.ts';
 
-/** Codes of a 401 after which the session is over: no renewal of it is taken any more. */
+/** Codes after which the session is over: no renewal of it is taken any more. A stream says them without a status. */
 const sessionOver: ReadonlySet<string> = new Set([
   'token_invalidated',
   'session_terminated',
@@ -19,8 +19,16 @@ export function classify(
   if (code === 'usage_limit_reached' || type === 'usage_limit_reached' || kind === 'rate_limited') {
     return limited(failure, headers, nowMs);
   }
-  if (kind === 'authentication' && code !== undefined && sessionOver.has(code)) {
-    return { ...failure, code: 'login_needed', message: `${message}; log in again` };
+  if (code !== undefined && sessionOver.has(code)) {
+    return {
+      ...failure,
+      kind: 'authentication',
+      scope: 'account',
+      status: 401,
+      code: 'login_needed',
+      message: `${message}; log in again`,
+      retryable: false,
+    };
   }
   if (/model is not supported|model_not_found/i.test(`${message} ${code}`) && status < 500) {
     return {

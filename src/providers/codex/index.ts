@@ -10,10 +10,13 @@ import { configSchema, type CodexConfig } from './config.ts';
 import { readConversation, type Conversation } from './conversation.ts';
 import { classify } from './failure.ts';
 import { clientMetadata, identityHeaders, resolveIdentity, type Identity } from './identity.ts';
+import { inspections } from './inspections.ts';
+import { installedClient } from './installed-client.ts';
 import { keepSession, parentSession, settleSession } from './kept.ts';
 import { codexLogin, renewLogin } from './login.ts';
 import { fetchCatalog, type CatalogModel } from './models.ts';
-import { requestMembers, shapeRequest, writeRequest } from './request.ts';
+import { readQuotas, readUsage } from './quota.ts';
+import { membersFor, shapeRequest, writeRequest } from './request.ts';
 import { createPool, poolLimits } from './socket-pool.ts';
 import { eitherSender, type EitherRequest } from './socket-send.ts';
 import { socketTurn } from './socket-turn.ts';
@@ -25,14 +28,22 @@ import { uuidV7 } from './uuid.ts';
 export const codex: ProviderKind<CodexConfig> = {
   type: 'codex',
   configSchema,
+  inspections,
   create(config, deps) {
     return createCodex(config, deps);
   },
 };
 
+/** How long a catalog counts as new, and how long the backend may take to give one. */
+const catalogMs = 5 * 60_000;
+const discoverMs = 5_000;
+
 function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
-  const client = clientIdentity(config.identity);
+  const client = clientIdentity(
+    config.identity,
+    config.identity.detect ? installedClient(deps.env ?? {}) : undefined,
+  );
   const login = {
     server: trimSlashes(config.auth_url),
     identity: client,
@@ -43,6 +54,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
   const decided = new WeakMap<TurnScope, Identity>();
   const installations = new Map<string, string>();
   let catalog: ReadonlyMap<string, CatalogModel> = new Map();
+  let askedMs = -Infinity;
   const pool = createPool(poolLimits, Date.now);
   const send = eitherSender({ ...deps, pool, nowMs: Date.now });
 
@@ -70,6 +82,22 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       authorization: `Bearer ${token}`,
       ...(typeof accountId === 'string' && { 'chatgpt-account-id': accountId }),
     };
+  }
+
+  /** What the backend offers to the account; requests are held to the latest of what it said. */
+  async function readModels(signal: AbortSignal, account: Account): Promise<readonly CatalogModel[]> {
+    if (!config.discovery) return [];
+    askedMs = Date.now();
+    const headers = headersFor(account, { accept: '*/*' });
+    const models = await fetchCatalog(deps.fetch, base, client.version, headers, signal);
+    catalog = new Map(models.map((model) => [model.info.id, model]));
+    return models;
+  }
+
+  /** Looks for a newer catalog behind a turn: those that name their provider need no list of models. */
+  function keepCatalog(account: Account): void {
+    if (config.discovery && Date.now() - askedMs > catalogMs)
+      readModels(AbortSignal.timeout(discoverMs), account).catch(() => undefined);
   }
 
   function identify(
@@ -105,9 +133,10 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
   }
 
   function prepare(call: Call, account: Account): EitherRequest {
+    keepCatalog(account);
     const { members, instructions, items, metadata, notes } = shapeRequest(
       call.body,
-      config.instructions,
+      config,
       catalog.get(call.model),
       call.state !== undefined,
     );
@@ -143,6 +172,8 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       told(headers) {
         const token = headers.get('x-codex-turn-state');
         if (token !== null) turns.keepState(key, token);
+        const quota = readQuotas(headers, Date.now());
+        if (quota !== undefined) deps.sawQuota?.(account, quota);
       },
     };
     if (transport === 'http') return wire;
@@ -157,23 +188,29 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     abilities(_protocol, model) {
       const known = catalog.get(model);
       if (known === undefined) return {};
+      const { efforts, inputs } = known.info;
       return {
-        reasoning: { by: known.efforts.length > 0 ? ['effort'] : [], efforts: known.efforts },
-        inputs: known.inputs && new Set(known.inputs as readonly InputKind[]),
+        ...(efforts && { reasoning: { by: efforts.length > 0 ? ['effort'] : [], efforts } }),
+        ...(inputs && { inputs: new Set(inputs as readonly InputKind[]) }),
       };
     },
     offers: () => false,
-    allows: () => requestMembers,
+    allows: (_protocol, model) => membersFor(catalog.get(model)),
     configured: config.models?.map((id) => ({ id })),
     accounts: config.access_token === undefined ? [] : [{ name: 'default', token: config.access_token }],
     anonymous: false,
     login: codexLogin(login),
     renew: (account, signal) => renewLogin(login, account, signal),
     async discover(signal, account) {
+      const models = await readModels(signal, account);
+      return models.filter(({ listed }) => listed).map(({ info }) => info);
+    },
+    async askQuota(signal, account) {
+      const url = `${base.replace(/\/codex$/, '')}/wham/usage`;
       const headers = headersFor(account, { accept: '*/*' });
-      const models = await fetchCatalog(deps.fetch, base, client.version, headers, signal);
-      catalog = new Map(models.map((model) => [model.info.id, model]));
-      return models.map(({ info }) => info);
+      const response = await deps.fetch(url, { headers, signal, redirect: 'manual' });
+      if (!response.ok) throw new Error(`the upstream answered ${response.status}`);
+      return readUsage((await response.json()) as Json, Date.now());
     },
     prepare,
     send: async (wire: EitherRequest, signal) => labelled(await send(wire, signal)),

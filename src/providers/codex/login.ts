@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { Account } from '../../accounts/account.ts';
 import { LoginNeeded, type Renewed } from '../../accounts/renewal.ts';
 import type { DeviceLogin, Login } from '../../accounts/login.ts';
 import { beginLogin, codeOf, LoginFailed, pause, type OAuthClient } from '../../accounts/oauth.ts';
 import { asNumber, asObject, asString, type Json, type JsonObject } from '../../turn/json.ts';
+import { clientHome } from './installed-client.ts';
 import type { ClientIdentity } from './client-identity.ts';
 import { accountOf, claimsOf, readAuthFile, type Tokens } from './token.ts';
 
@@ -53,7 +55,14 @@ export function codexLogin(deps: LoginDeps): Login {
       },
     },
     device: { begin: () => beginDevice(deps) },
-    import: { what: 'auth.json of the Codex CLI, in ~/.codex', read: async (text) => readAuthFile(text) },
+    import: {
+      what: 'auth.json of the Codex CLI, in ~/.codex',
+      where(env) {
+        const home = clientHome(env);
+        return home && join(home, 'auth.json');
+      },
+      read: async (text) => readAuthFile(text),
+    },
     token: {
       what: 'an access token of a ChatGPT account',
       take: async (token) => accountOf({ accessToken: token }),

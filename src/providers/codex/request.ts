@@ -2,7 +2,11 @@ import { lastMember, scanObject } from '../../protocols/json-scan.ts';
 import { refuse } from '../../turn/failure.ts';
 import { asArray, asObject, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
+import { drop, repair, modelInto, type Members } from './model-rules.ts';
 import type { CatalogModel } from './models.ts';
+
+/** Members that stand for a conversation or a prompt that somebody has kept. */
+export const refusedMembers: readonly string[] = ['previous_response_id', 'conversation', 'prompt'];
 
 /**
  * The members that the backend takes beside the model, the conversation and `stream`. The official client sends these
@@ -22,10 +26,16 @@ export const requestMembers: ReadonlySet<string> = new Set([
   'client_metadata',
   'service_tier',
   'access_programs',
-  'previous_response_id',
-  'conversation',
-  'prompt',
+  ...refusedMembers,
 ]);
+
+const withoutReasoning: ReadonlySet<string> = new Set(
+  [...requestMembers].filter((name) => name !== 'reasoning'),
+);
+
+/** The members that a request to this model may have. */
+export const membersFor = (model: CatalogModel | undefined): ReadonlySet<string> =>
+  model?.info.efforts?.length === 0 ? withoutReasoning : requestMembers;
 
 /** How the caller's system prompt goes up; it reaches the model in each of them. */
 export type InstructionMode = 'default' | 'minimal' | 'disabled';
@@ -35,10 +45,17 @@ export const neutralInstructions = 'You are a helpful assistant.';
 /** Goes before the caller's own in the mode `minimal`. */
 export const minimalInstructions = 'You are Codex, a coding agent.';
 
+/** What the configuration says of every request. */
+export interface RequestSettings {
+  readonly instructions: InstructionMode;
+  /** How long replies are where the caller does not say. */
+  readonly verbosity?: string;
+}
+
 /** A request as the backend takes it, but for the words of its identity. */
 export interface ShapedRequest {
   /** Values by name, as JSON text; those that nobody changed are the client's own bytes. */
-  readonly members: Map<string, Uint8Array | string>;
+  readonly members: Members;
   /** The caller's own, before the mode has changed them. */
   readonly instructions: Json | undefined;
   readonly items: readonly Json[];
@@ -54,7 +71,7 @@ const sealedReasoning = 'reasoning.encrypted_content';
  */
 export function shapeRequest(
   body: Uint8Array | string,
-  mode: InstructionMode,
+  settings: RequestSettings,
   model: CatalogModel | undefined,
   isKept = false,
 ): ShapedRequest {
@@ -70,14 +87,14 @@ export function shapeRequest(
   members.set('store', 'false');
   members.set('stream', 'true');
   includeInto(members, read('include'));
-  instructionsInto(members, mode, instructions, items, notes);
-  tierInto(members, read('service_tier'), model, notes);
-  verbosityInto(members, read('text'), model, notes);
+  instructionsInto(members, settings.instructions, instructions, items, notes);
+  lengthInto(members, read('text'), settings.verbosity, model);
+  modelInto(members, read, items, model, notes);
   return { members, instructions, items, metadata: read('client_metadata'), notes };
 }
 
 /** The body of the members, in the client's order. */
-export function writeRequest(members: ReadonlyMap<string, Uint8Array | string>): Uint8Array {
+export function writeRequest(members: Readonly<Members>): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (const [name, value] of members) {
     pieces.push(Buffer.from(`${pieces.length === 0 ? '{' : ','}${JSON.stringify(name)}:`));
@@ -87,11 +104,11 @@ export function writeRequest(members: ReadonlyMap<string, Uint8Array | string>):
   return Buffer.concat(pieces);
 }
 
-function membersOf(body: Uint8Array | string): Map<string, Uint8Array | string> {
+function membersOf(body: Uint8Array | string): Members {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const scan = scanObject(bytes);
   if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
-  const members = new Map<string, Uint8Array | string>();
+  const members: Members = new Map();
   for (const { key } of scan.members) {
     const { from, to } = lastMember(scan.members, key)!;
     members.set(key, bytes.subarray(from, to));
@@ -107,7 +124,7 @@ function valueOf(value: Uint8Array | string | undefined): Json | undefined {
 }
 
 /** The conversation as a list, whose items the backend takes. */
-function inputOf(input: Json | undefined, members: Map<string, Uint8Array | string>, notes: Note[]): Json[] {
+function inputOf(input: Json | undefined, members: Members, notes: Note[]): Json[] {
   if (typeof input === 'string') {
     const items: Json[] = [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: input }] }];
     members.set('input', JSON.stringify(items));
@@ -151,12 +168,8 @@ function mendItem(item: Json, i: number, notes: Note[]): Json {
   return mended;
 }
 
-/** Members that stand for a conversation or a prompt that somebody has kept. */
-function refuseState(
-  members: Map<string, Uint8Array | string>,
-  read: (name: string) => Json | undefined,
-): void {
-  for (const name of ['previous_response_id', 'conversation', 'prompt']) {
+function refuseState(members: Members, read: (name: string) => Json | undefined): void {
+  for (const name of refusedMembers) {
     const value = read(name);
     if (value !== undefined && value !== null)
       refuse(`${name} cannot be carried: this upstream keeps nothing between requests`, name);
@@ -164,13 +177,13 @@ function refuseState(
   }
 }
 
-function includeInto(members: Map<string, Uint8Array | string>, include: Json | undefined): void {
+function includeInto(members: Members, include: Json | undefined): void {
   const wishes = asArray(include);
   if (!wishes.includes(sealedReasoning)) members.set('include', JSON.stringify([...wishes, sealedReasoning]));
 }
 
 function instructionsInto(
-  members: Map<string, Uint8Array | string>,
+  members: Members,
   mode: InstructionMode,
   instructions: Json | undefined,
   items: readonly Json[],
@@ -192,41 +205,16 @@ function instructionsInto(
   }
 }
 
-const isByDeveloper = (item: Json): boolean => asObject(item)?.role === 'developer';
-
-/** The usual tier has no name there. */
-function tierInto(
-  members: Map<string, Uint8Array | string>,
-  tier: Json | undefined,
-  model: CatalogModel | undefined,
-  notes: Note[],
-): void {
-  if (tier === undefined) return;
-  const isUsual = tier === null || tier === 'auto' || tier === 'default';
-  const isOffered = model === undefined || model.tiers.length === 0 || model.tiers.includes(String(tier));
-  if (!isUsual && isOffered) return;
-  members.delete('service_tier');
-  if (!isUsual) notes.push(drop('service_tier', 'this model is not offered in that tier', 'degrade'));
-}
-
-function verbosityInto(
-  members: Map<string, Uint8Array | string>,
+/** The caller's own word goes first, and a model whose replies have one length is not asked for another. */
+function lengthInto(
+  members: Members,
   wish: Json | undefined,
+  verbosity: string | undefined,
   model: CatalogModel | undefined,
-  notes: Note[],
 ): void {
-  if (!isObject(wish) || wish.verbosity === undefined || model?.verbosity !== false) return;
-  const { verbosity: _, ...others } = wish;
-  if (Object.keys(others).length === 0) members.delete('text');
-  else members.set('text', JSON.stringify(others));
-  notes.push(drop('text.verbosity', 'the length of this model’s replies cannot be chosen', 'degrade'));
+  const own = asObject(wish);
+  if (verbosity === undefined || own?.verbosity !== undefined || model?.verbosity === false) return;
+  members.set('text', JSON.stringify({ ...own, verbosity }));
 }
 
-const drop = (path: string, why: string, weight: Note['weight']): Note => ({
-  path,
-  action: 'dropped',
-  why,
-  weight,
-});
-
-const repair = (path: string, why: string): Note => ({ path, action: 'repaired', why, weight: 'note' });
+const isByDeveloper = (item: Json): boolean => asObject(item)?.role === 'developer';

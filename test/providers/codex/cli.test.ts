@@ -1,6 +1,6 @@
 /** The official client: what it prints by way of the gateway is what it prints without it. */
 import { describe, expect, test } from 'bun:test';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../support/program.ts';
@@ -25,7 +25,9 @@ interface Run {
 
 /** A home of the official client for the runs of one conversation. */
 interface Home extends Disposable {
-  run(base: string, token: string, args: readonly string[]): Promise<Run>;
+  run(base: string, token: string, args: readonly string[], more?: Record<string, string>): Promise<Run>;
+  /** A file that it has left at its home. */
+  read(name: string): string | undefined;
 }
 
 function home(headers: Record<string, string> = {}): Home {
@@ -33,7 +35,11 @@ function home(headers: Record<string, string> = {}): Home {
   for (const name of ['user', 'tmp', 'home', 'work']) mkdirSync(join(root, name));
   writeFileSync(join(root, 'work/seen.txt'), 'seen');
   return {
-    async run(base, token, args) {
+    read(name) {
+      const path = join(root, 'home', name);
+      return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+    },
+    async run(base, token, args, { model = 'gpt-5.5', ...more } = {}) {
       const provider = {
         name: '"gw"',
         base_url: JSON.stringify(base),
@@ -41,10 +47,11 @@ function home(headers: Record<string, string> = {}): Home {
         env_key: '"GW_KEY"',
         request_max_retries: '0',
         stream_max_retries: '0',
+        ...more,
         http_headers: `{${Object.entries(headers).map(([name, value]) => `"${name}"="${value}"`)}}`,
       };
       const settings = [
-        'model="gpt-5.5"',
+        `model="${model}"`,
         'model_provider="gw"',
         `model_providers.gw={${Object.entries(provider).map(([key, value]) => `${key}=${value}`)}}`,
         'analytics.enabled=false',
@@ -175,6 +182,29 @@ describe.if(isThere)('the official client', () => {
     expect(blobs[2]!.turn_id).not.toBe(blobs[0]!.turn_id);
     expect(bench.backend.asked[1]!.headers.get('x-codex-turn-state')).toMatch(/^state-/);
     expect(bench.backend.faults).toEqual([]);
+  }, 60_000);
+
+  test('takes the gateway’s list of models, those of other upstreams among them', async () => {
+    await using bench = await startBench({ others: [{ name: 'demo', type: 'demo', pace_ms: 0 }] });
+    using place = home();
+    const model_catalog_url = JSON.stringify(`${bench.url}/v1/models`);
+    const known = await place.run(`${bench.url}/v1`, 'none', ['say hi'], {
+      model: 'demo/echo',
+      model_catalog_url,
+    });
+    expect([known.exit, JSON.stringify(known.events)]).toEqual([0, expect.stringContaining('say hi')]);
+    expect(JSON.stringify(known.events)).not.toContain('Model metadata for');
+    const cache = JSON.parse(place.read('models_cache.json') ?? '{}') as {
+      client_version?: string;
+      models?: { slug: string }[];
+    };
+    expect(cache.models?.map(({ slug }) => slug)).toEqual(
+      expect.arrayContaining(['demo/echo', 'demo/tools', 'codex/gpt-5.5']),
+    );
+    // By that list the version that is installed can be told without starting it.
+    expect(cache.client_version).toBe('0.169.0');
+    const unknown = await home().run(`${bench.url}/v1`, 'none', ['say hi'], { model: 'demo/echo' });
+    expect(JSON.stringify(unknown.events)).toContain('Model metadata for');
   }, 60_000);
 
   test('feels nothing of a token that is refused and renewed', async () => {

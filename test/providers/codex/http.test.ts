@@ -132,7 +132,7 @@ describe('a turn', () => {
       instructions: 'You see.',
       reasoning: { summary: 'auto' },
     });
-    expect(response.headers.get('dragoman-notes')).toContain('max_output_tokens=dropped');
+    expect(response.headers.get('dragoman-notes')).toContain('max_tokens=dropped');
   });
 
   test('a schema for the answer goes up as text.format with strict', async () => {

@@ -5,19 +5,33 @@ import type { TurnRecord } from '../../../src/telemetry/record.ts';
 import { requestFields } from '../../../src/telemetry/request-fields.ts';
 import { startBench as startOther } from '../../gateway/setup.ts';
 import { blocksOfPayloads } from '../../support/corpus.ts';
+import { failure } from './backend/backend.ts';
 import { replies } from './backend/replies.ts';
 import { post, startBench, test } from './setup.ts';
 
 interface Trace {
+  /** Of each call, or the status of a refusal. */
   readonly shape: unknown;
   readonly fields: readonly string[];
   readonly metrics: readonly string[];
 }
 
-const tools = [
-  { type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } },
-];
-const prompt = { messages: [{ role: 'user', content: 'weather?' }], tools };
+const parameters = { type: 'object', properties: {} };
+const messages = [{ role: 'user', content: 'weather?' }];
+
+/** The same prompt and tool on every surface. */
+const surfaces: Record<string, Record<string, unknown>> = {
+  '/v1/chat/completions': {
+    messages,
+    tools: [{ type: 'function', function: { name: 'weather', parameters } }],
+  },
+  '/v1/responses': {
+    input: messages,
+    store: false,
+    tools: [{ type: 'function', name: 'weather', parameters, strict: false }],
+  },
+  '/v1/messages': { messages, max_tokens: 100, tools: [{ name: 'weather', input_schema: parameters }] },
+};
 
 const cities = ['Paris', 'Rome'];
 const usage = {
@@ -36,7 +50,13 @@ const otherBlocks = blocksOfPayloads(
       {
         type: 'content_block_start',
         index,
-        content_block: { type: 'tool_use', id: `call_${index + 1}`, name: 'weather', input: {} },
+        content_block: {
+          type: 'tool_use',
+          id: `call_${index + 1}`,
+          name: 'weather',
+          input: {},
+          caller: { type: 'direct' },
+        },
       },
       {
         type: 'content_block_delta',
@@ -71,59 +91,128 @@ function trace(record: TurnRecord, shape: unknown): Trace {
 /** Notes are of what one upstream takes and another does not, and reasoning of what one shows. */
 const ofUpstream = /note|reasoning/;
 
-async function calls(response: Response, stream: boolean): Promise<unknown> {
-  if (!stream) {
-    const body = (await response.json()) as { choices: { message: { tool_calls: unknown[] } }[] };
-    return body.choices[0]!.message.tool_calls.map(shapeOf);
+type Json = Record<string, unknown>;
+const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : []);
+
+/** The calls of a reply as the client has them, whole. */
+async function calls(path: string, response: Response, stream: boolean): Promise<Json[]> {
+  const data = stream ? await payloads(response) : [(await response.json()) as Json];
+  if (path === '/v1/responses') {
+    const whole = stream
+      ? data.map(({ item }) => (item ?? {}) as Json).filter(isDone)
+      : list(data[0]!.output);
+    return whole.filter(({ type }) => type === 'function_call');
   }
-  const text = await response.text();
-  const found = new Map<number, { id: string; name: string; arguments: string }>();
-  for (const [, data] of text.matchAll(/^data: (\{.*)$/gm)) {
-    const chunk = JSON.parse(data!) as {
-      choices: {
-        delta: { tool_calls?: { index: number; id?: string; function?: Record<string, string> }[] };
-      }[];
-    };
-    for (const call of chunk.choices[0]?.delta.tool_calls ?? []) {
-      const known = found.get(call.index) ?? { id: '', name: '', arguments: '' };
-      known.id += call.id ?? '';
-      known.name += call.function?.name ?? '';
-      known.arguments += call.function?.arguments ?? '';
-      found.set(call.index, known);
-    }
-  }
-  return [...found];
+  if (path === '/v1/messages') return stream ? blocks(data) : list(data[0]!.content).filter(isToolUse);
+  if (stream)
+    return merged(data.flatMap(({ choices }) => list(((list(choices)[0] ?? {}).delta as Json)?.tool_calls)));
+  return list((list(data[0]!.choices)[0]!.message as Json).tool_calls);
 }
 
-async function here(stream: boolean): Promise<Trace> {
+const isDone = ({ status }: Json): boolean => status === 'completed';
+const isToolUse = ({ type }: Json): boolean => type === 'tool_use';
+
+const payloads = async (response: Response): Promise<Json[]> =>
+  [...(await response.text()).matchAll(/^data: (\{.*)$/gm)].map(([, data]) => JSON.parse(data!) as Json);
+
+function blocks(data: readonly Json[]): Json[] {
+  const found = new Map<unknown, { block: Json; json: string }>();
+  for (const { type, index, content_block: block, delta } of data) {
+    if (type === 'content_block_start') found.set(index, { block: block as Json, json: '' });
+    const known = found.get(index);
+    if (type === 'content_block_delta' && known) known.json += String((delta as Json).partial_json ?? '');
+  }
+  return [...found.values()]
+    .filter(({ block }) => isToolUse(block))
+    .map(({ block, json }) => ({ ...block, input: JSON.parse(json) as unknown }));
+}
+
+function merged(deltas: readonly Json[]): Json[] {
+  const found = new Map<unknown, Json>();
+  for (const { index, function: part = {}, ...rest } of deltas) {
+    const known = found.get(index) ?? {};
+    const before = (known.function ?? { arguments: '' }) as Json;
+    const next = {
+      ...before,
+      ...(part as Json),
+      arguments: `${before.arguments}${(part as Json).arguments ?? ''}`,
+    };
+    found.set(index, { ...known, ...rest, function: next });
+  }
+  return [...found.values()];
+}
+
+async function here(path: string, stream: boolean, answer?: Response): Promise<Trace> {
   await using bench = await startBench();
-  bench.backend.answers.push(replies.calls());
-  const response = await post(bench, '/v1/chat/completions', { ...prompt, stream });
-  const shape = await calls(response, stream);
+  bench.backend.answers.push(answer ?? replies.calls());
+  const response = await post(bench, path, { ...surfaces[path], stream });
+  const shape = answer ? response.status : (await calls(path, response, stream)).map(shapeOf);
+  await response.text().catch(() => '');
   expect(bench.records[0]!.provider).toBe('codex');
   return trace(bench.records[0]!, shape);
 }
 
-async function elsewhere(stream: boolean): Promise<Trace> {
+async function elsewhere(path: string, stream: boolean, status?: number): Promise<Trace> {
   const bench = startOther();
   try {
-    bench.upstream.enqueue({ kind: 'stream', blocks: otherBlocks });
-    const response = await post(bench, '/v1/chat/completions', { model: 'messages/m', ...prompt, stream });
-    const shape = await calls(response, stream);
+    bench.upstream.enqueue(
+      status === undefined
+        ? { kind: 'stream', blocks: otherBlocks }
+        : {
+            kind: 'body',
+            status,
+            body: JSON.stringify({ type: 'error', error: { type: 'rate_limit_error', message: 'slow' } }),
+          },
+    );
+    const response = await post(bench, path, { model: 'messages/m', ...surfaces[path], stream });
+    const shape = status ? response.status : (await calls(path, response, stream)).map(shapeOf);
+    await response.text().catch(() => '');
     return trace(bench.records[0]!, shape);
   } finally {
     await bench.stop();
   }
 }
 
-describe.each([true, false])('a turn with tools, streamed: %p', (stream) => {
-  test('gives the same calls, log fields and metrics as by way of another provider', async () => {
-    const [one, other] = await Promise.all([here(stream), elsewhere(stream)]);
-    expect(one.shape).toEqual(other.shape);
-    const common = (names: readonly string[]) => names.filter((name) => !ofUpstream.test(name));
+const common = (names: readonly string[]) => names.filter((name) => !ofUpstream.test(name));
+
+describe.each(Object.keys(surfaces))('a turn with tools at %s', (path) => {
+  test.each([true, false])(
+    'streamed: %p, gives the same calls, log fields and metrics as by way of another provider',
+    async (stream) => {
+      const [one, other] = await Promise.all([here(path, stream), elsewhere(path, stream)]);
+      expect(one.shape).toHaveLength(2);
+      expect(one.shape).toEqual(other.shape);
+      expect(common(one.fields)).toEqual(common(other.fields));
+      expect(common(one.metrics)).toEqual(common(other.metrics));
+      expect(one.fields).toContain('provider');
+      expect(one.metrics.join()).toContain('token_usage');
+    },
+  );
+
+  test('that is refused leaves the same log fields and metrics', async () => {
+    const refusal = failure(429, { type: 'rate_limit_exceeded', message: 'slow' });
+    const [one, other] = await Promise.all([here(path, false, refusal), elsewhere(path, false, 429)]);
+    expect([one.shape, other.shape]).toEqual([429, 429]);
     expect(common(one.fields)).toEqual(common(other.fields));
     expect(common(one.metrics)).toEqual(common(other.metrics));
-    expect(one.fields).toContain('provider');
-    expect(one.metrics.join()).toContain('token_usage');
   });
+});
+
+test('the metrics of a turn are labelled with its provider, however it was asked', async () => {
+  const metrics = turnMetrics({ version: 'test' });
+  for (const path of Object.keys(surfaces)) {
+    for (const stream of [true, false]) {
+      await using bench = await startBench();
+      await (await post(bench, path, { ...surfaces[path], stream })).text();
+      metrics.record(bench.records[0]!);
+    }
+  }
+  const lines = metrics.write().split('\n');
+  const requests = lines.filter((line) => line.startsWith('dragoman_requests_total{'));
+  expect(requests).toHaveLength(6);
+  for (const line of requests)
+    expect(line).toMatch(/provider="codex",model="gpt-5\.5",status="200",stream="(true|false)"\} 1$/);
+  const tokens = lines.filter((line) => line.startsWith('gen_ai_client_token_usage_sum{'));
+  expect(tokens.filter((line) => line.includes('gen_ai_provider_name="codex"'))).toHaveLength(tokens.length);
+  expect(tokens.length).toBeGreaterThanOrEqual(12);
 });

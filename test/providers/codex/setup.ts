@@ -22,9 +22,13 @@ export interface Bench extends AsyncDisposable {
 export interface BenchOptions {
   readonly provider?: Record<string, unknown>;
   readonly top?: Record<string, unknown>;
+  /** Further providers. */
+  readonly others?: readonly Record<string, unknown>[];
   /** Ids of the accounts that are logged in, the best first. */
   readonly accounts?: readonly string[];
   readonly secret?: Partial<Secret>;
+  /** The environment, for files of other programs. */
+  readonly env?: Record<string, string>;
 }
 
 /** The installation that the first account of a bench has. */
@@ -106,11 +110,13 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
         transport,
         ...options.provider,
       },
+      ...(options.others ?? []),
     ],
   });
   const gateway = createGateway({
     config,
     version: 'test',
+    env: options.env,
     state,
     metrics: () => '',
     recorder: { record: (record) => records.push(record), streamsOpen: () => undefined },

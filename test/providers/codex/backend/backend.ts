@@ -66,6 +66,11 @@ const model = (slug: string, more: Json = {}): Json => ({
   supported_in_api: true,
   support_verbosity: true,
   priority: 1,
+  truncation_policy: { mode: 'tokens', limit: 10_000 },
+  experimental_supported_tools: [],
+  base_instructions: 'You are Codex.',
+  supports_parallel_tool_calls: true,
+  supports_reasoning_summaries: true,
   context_window: 272_000,
   input_modalities: ['text', 'image'],
   service_tiers: [{ id: 'priority', name: 'Fast', description: 'fast' }],
@@ -134,6 +139,20 @@ export function startBackend(): Backend {
         ...quotaHeaders(),
       },
     });
+  }
+
+  /** Where the official client looks for what is used, without asking a model. */
+  function usage({ headers }: Request): Response {
+    if (!backend.tokens.has(headers.get('authorization')?.replace(/^Bearer /, '') ?? ''))
+      return failure(401, { code: 'token_expired', message: 'expired' });
+    const primary_window = {
+      used_percent: 5,
+      limit_window_seconds: 18_000,
+      reset_after_seconds: 300,
+      reset_at: Math.floor(Date.now() / 1000) + 300,
+    };
+    const rate_limit = { allowed: true, limit_reached: false, primary_window, secondary_window: null };
+    return Response.json({ plan_type: 'plus', rate_limit, credits: null });
   }
 
   function grant(account: string): Response {
@@ -213,6 +232,7 @@ export function startBackend(): Backend {
         if (!backend.tokens.has(bearer)) return failure(401, { code: 'token_expired', message: 'expired' });
         return Response.json({ models: backend.models });
       }
+      if (pathname === '/backend-api/wham/usage') return usage(request);
       if (pathname === '/oauth/authorize') return authorize(searchParams);
       if (pathname === '/oauth/token') return token(request);
       if (pathname.startsWith('/api/accounts/deviceauth/')) return device(pathname);

@@ -117,7 +117,8 @@ export const replies = {
   text: (text = 'Hello'): string => sse([start, ...message(0, text), end]),
   /** A turn that was to make nothing. */
   nothing: (): string => sse([start, end]),
-  thoughtful: (): string => sse([start, ...reasoning(0, 'Let me see.'), ...message(1, 'Hello'), end]),
+  thoughtful: (text = 'Hello'): string =>
+    sse([start, ...reasoning(0, 'Let me see.'), ...message(1, text), end]),
   calls: (): string =>
     sse([
       start,
@@ -126,6 +127,9 @@ export const replies = {
       ...call(2, 'weather', 'call_2', '{"city":"Rome"}'),
       end,
     ]),
+  /** Thinks, then calls one tool. */
+  tool: (name: string, args: Json, callId: string): string =>
+    sse([start, ...reasoning(0, `I need ${name}.`), ...call(1, name, callId, JSON.stringify(args)), end]),
   failed: (error: Json): string =>
     sse([start, { type: 'response.failed', response: response('failed', { error }) }]),
   compaction: (): string =>
