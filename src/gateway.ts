@@ -24,6 +24,7 @@ import type { RefreshOutcome } from './routing/facts-refresh.ts';
 import type { ConfigFile } from './server/admin-route.ts';
 import { createHandler } from './server/app.ts';
 import { memoryState, type State } from './server/state.ts';
+import type { SessionLimits } from './sessions/sessions.ts';
 import { recordTo, type Recorder } from './telemetry/record.ts';
 import { createTokenizer } from './tokens/tokenizer.ts';
 import type { ProtocolId } from './turn/part.ts';
@@ -143,6 +144,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // A key that was replaced has not failed yet.
     for (const { id, secret } of accounts)
       if (before.has(id) && before.get(id) !== secret.token) state.health.clear(id);
+    state.sessions?.configure(sessionLimits(config));
     const facts = openFacts({
       ...config,
       home: options.home,
@@ -267,6 +269,16 @@ function fixedSettings(before: Config, after: Config): string[] {
   if (before.log.level !== after.log.level) changed.push('log.level');
   return changed;
 }
+
+const dayMs = 24 * 3600_000;
+
+const sessionLimits = ({ conversations }: Config): Partial<SessionLimits> => ({
+  isOn: conversations.store,
+  retentionMs: conversations.retention_days * dayMs,
+  conversationBytesMax: conversations.conversation_bytes_max,
+  callerBytesMax: conversations.caller_bytes_max,
+  totalBytesMax: conversations.total_bytes_max,
+});
 
 /** The accounts that a provider's configuration states, or the one that stands for none. */
 const accountsOf = ({ name, accounts, anonymous }: Provider): Account[] =>

@@ -17,6 +17,12 @@ export const rulesSchema = z.strictObject({
   requests_per_minute: count.optional(),
   tokens_per_minute: count.optional(),
   concurrent: count.optional().describe('Requests at the same time'),
+  retention_days: z
+    .number()
+    .min(0)
+    .max(3650)
+    .optional()
+    .describe('How long its conversations are kept after their last turn; 0 keeps none'),
   per_day: budget.optional(),
   per_week: budget.optional(),
   per_month: budget.optional(),

@@ -13,6 +13,8 @@ export interface CreateFlags extends StateFlags {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly concurrent?: number;
+  /** Milliseconds; 0 keeps no conversations. */
+  readonly retention?: number;
   readonly budget?: {
     readonly per: 'day' | 'week' | 'month';
     readonly usd?: number;
@@ -79,19 +81,22 @@ export function revokeKey(which: string, flags: StateFlags, host: Host): Promise
 const withKeys = (flags: StateFlags, host: Host, work: (keys: KeyRing) => Promise<number>): Promise<number> =>
   withState(flags, host, (state) => work(state.keys!));
 
-function rulesOf({ models, providers, rpm, tpm, concurrent, budget = [] }: CreateFlags): KeyRules {
+function rulesOf({ models, providers, rpm, tpm, concurrent, retention, budget = [] }: CreateFlags): KeyRules {
   const rules: Record<string, unknown> = {
     models,
     providers,
     requests_per_minute: rpm,
     tokens_per_minute: tpm,
     concurrent,
+    retention_days: retention === undefined ? undefined : retention / dayMs,
   };
   for (const { per, ...amount } of budget) {
     rules[`per_${per}`] = { ...(rules[`per_${per}`] as object | undefined), ...amount };
   }
   return rulesSchema.parse(JSON.parse(JSON.stringify(rules)));
 }
+
+const dayMs = 24 * 60 * 60_000;
 
 function stateOf({ expiresMs, revokedMs }: GatewayKey): string {
   if (revokedMs !== undefined) return `revoked ${minuteText(revokedMs)}`;
@@ -106,6 +111,8 @@ function rulesText(rules: KeyRules): string {
   if (rules.requests_per_minute) texts.push(`${rules.requests_per_minute} requests/min`);
   if (rules.tokens_per_minute) texts.push(`${rules.tokens_per_minute} tokens/min`);
   if (rules.concurrent) texts.push(`${rules.concurrent} at a time`);
+  const { retention_days: days } = rules;
+  if (days !== undefined) texts.push(days === 0 ? 'conversations not kept' : `conversations kept ${days} d`);
   for (const window of ['day', 'week', 'month'] as const) {
     const { usd, tokens } = rules[`per_${window}`] ?? {};
     if (usd !== undefined) texts.push(`$${usd}/${window}`);

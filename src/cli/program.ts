@@ -248,6 +248,7 @@ function keysCommands(program: Command, host: Host, done: (status: number) => vo
     .option('--rpm <number>', 'requests a minute', wholeNumber)
     .option('--tpm <number>', 'tokens a minute', wholeNumber)
     .option('--concurrent <number>', 'requests at the same time', wholeNumber)
+    .option('--retention <duration>', 'how long its conversations are kept, such as 7d, or off', retention)
     .option('--budget <amount/window...>', 'such as 5usd/day or 1000000tokens/month', budgets)
     .option('-c, --config <file>', 'configuration file')
     .option('--json', 'print JSON')
@@ -302,6 +303,9 @@ function duration(text: string): number {
     throw new InvalidArgumentError('It must be a number with m, h or d, such as 30d.');
   return Number(number) * unitsMs[unit!]!;
 }
+
+/** The same, where nothing may be kept at all. */
+const retention = (text: string): number => (text === 'off' ? 0 : duration(text));
 
 type Budget = NonNullable<CreateFlags['budget']>[number];
 

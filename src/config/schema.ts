@@ -35,6 +35,14 @@ export interface Config {
   };
   /** How the catalog of models is kept up to date. */
   readonly catalog: { readonly refresh: boolean; readonly url: string; readonly every_hours: number };
+  /** What is kept of conversations, how long and how much. */
+  readonly conversations: {
+    readonly store: boolean;
+    readonly retention_days: number;
+    readonly conversation_bytes_max: number;
+    readonly caller_bytes_max: number;
+    readonly total_bytes_max: number;
+  };
   readonly providers: readonly ProviderConfig[];
   readonly routing: { readonly strategy: 'balance' | 'fill-first' | 'round-robin' | 'least-loaded' };
   /** Aliases: each name stands for targets, in order. */
@@ -82,6 +90,7 @@ export function configSchema(kinds: ProviderSchemas): z.ZodType<Config> {
         .describe('What happens to a field that cannot be carried: a note (warn) or a 400 (strict)'),
       log: logSchema.prefault({}),
       catalog: catalogSchema.prefault({}),
+      conversations: conversationsSchema.prefault({}),
       providers: providersSchema(kinds).describe(
         'The upstreams; the first that has a bare model name serves it',
       ),
@@ -186,6 +195,38 @@ const catalogSchema = z.strictObject({
     .default('https://models.dev/api.json')
     .describe('Where they are asked for: a document of the shape of models.dev'),
   every_hours: z.number().min(1).max(168).default(24).describe('How often, in hours'),
+});
+
+const mebibyte = 1024 * 1024;
+
+const conversationsSchema = z.strictObject({
+  store: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether turns are kept that their client does not forbid to, so that a later one may go on from them',
+    ),
+  retention_days: z
+    .number()
+    .min(0.01)
+    .max(3650)
+    .default(30)
+    .describe('How long a conversation is kept after its last turn, in days; a key may have its own'),
+  conversation_bytes_max: z
+    .int()
+    .min(1024)
+    .default(64 * mebibyte)
+    .describe('The longest conversation that goes on, in bytes of its items; beyond it a turn is refused'),
+  caller_bytes_max: z
+    .int()
+    .min(mebibyte)
+    .default(4096 * mebibyte)
+    .describe('What the conversations of one caller may take, in bytes; beyond it the oldest are forgotten'),
+  total_bytes_max: z
+    .int()
+    .min(mebibyte)
+    .default(16_384 * mebibyte)
+    .describe('The same of all callers together'),
 });
 
 const providerName = z

@@ -1,3 +1,4 @@
+import type { Caller } from '../access/gatekeeper.ts';
 import {
   lastMember,
   memberValue,
@@ -31,9 +32,6 @@ export interface Continuation {
   readonly keeper: Keeper | undefined;
 }
 
-/** The whole conversation is no longer than a request may be by default. */
-const expandedBytesMax = 64 * 1024 * 1024;
-
 const surface = 'openai-responses';
 const names = ['model', 'store', 'previous_response_id', 'conversation'] as const;
 const reference = Buffer.from('"item_reference"');
@@ -62,7 +60,9 @@ export async function continueTurn(
   const previous = asString(value('previous_response_id')) || undefined;
   const conversation = conversationId(value('conversation'));
   const refers = holds(body, reference);
-  const isKept = inbound.operation === 'turn' && value('store') !== false;
+  const retentionMs = retentionOf(inbound.caller);
+  const isKept =
+    inbound.operation === 'turn' && value('store') !== false && sessions.limits.isOn && retentionMs !== 0;
   const isPlain = previous === undefined && conversation === undefined && !refers;
   if (!isKept && isPlain && !holds(body, summary)) return undefined;
 
@@ -86,7 +86,9 @@ export async function continueTurn(
       if (unknown === undefined) return found;
       const native = found.filter(
         ({ provider, model, options }) =>
-          options === undefined && provider.protocols(model).includes(inbound.surface.id),
+          options === undefined &&
+          !provider.forgets &&
+          provider.protocols(model).includes(inbound.surface.id),
       );
       if (native.length === 0) throw new FailureError(unknown);
       return native;
@@ -106,11 +108,20 @@ export async function continueTurn(
             parent: snapshot,
             conversation: named,
             state,
+            retentionMs,
             inputs: input.items,
           })
         : undefined,
   };
 }
+
+/** How long a caller's turns are kept, where its key has a time of its own; 0 for not at all. */
+export function retentionOf({ key }: Caller): number | undefined {
+  const days = key?.rules.retention_days;
+  return days === undefined ? undefined : days * dayMs;
+}
+
+const dayMs = 24 * 3600_000;
 
 interface Past {
   readonly snapshot?: Snapshot;
@@ -132,7 +143,9 @@ async function pastOf(
     return { unknown: previous === undefined ? unknownConversation(name) : unknownResponse(name) };
   }
   const length = history.reduce((sum, text) => sum + text.length, 0);
-  if (length > expandedBytesMax) throw new FailureError(tooLong);
+  if (length > sessions.limits.conversationBytesMax) {
+    throw new FailureError(tooLong(previous === undefined ? 'conversation' : 'previous_response_id'));
+  }
   return { snapshot, history };
 }
 
@@ -290,8 +303,9 @@ const strangeSummary = invalidRequest(
   { code: 'invalid_encrypted_content' },
 );
 
-const tooLong = invalidRequest(
-  'The conversation that is continued is longer than a request may be.',
-  'previous_response_id',
-  { code: 'context_length_exceeded' },
-);
+const tooLong = (param: string): Failure =>
+  invalidRequest(
+    'The conversation that is continued is longer than this gateway lets one be: compact it, or begin another.',
+    param,
+    { code: 'context_length_exceeded' },
+  );

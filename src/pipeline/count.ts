@@ -38,7 +38,7 @@ async function count(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
 /** The protocol in which the provider counts tokens, the client's own if it may be; `undefined` when in none. */
 function counterOf(deps: PipelineDeps, surface: Protocol, route: Route): Protocol | undefined {
   const { provider, model } = route;
-  if (isMissing(route, deps.nowMs())) return undefined;
+  if (isMissing(route, 'count', deps.nowMs())) return undefined;
   const spoken = provider.protocols(model);
   const best = spoken.includes(surface.id) ? [surface.id, ...spoken] : spoken;
   for (const id of best) {
@@ -66,7 +66,7 @@ async function askUpstream(
   if (!exchange.response.ok) {
     const { refused, body: words } = await withBody(exchange);
     if (!isMissingRoute(exchange, words)) return answer(refused);
-    rememberMissing(route, deps.nowMs());
+    rememberMissing(route, 'count', deps.nowMs());
     return undefined;
   }
   const bytes = await readWhole(exchange, answerBytesMax);

@@ -12,6 +12,8 @@ export interface KeptTurn {
   /** The conversation that the turn belongs to, by its name. */
   readonly conversation: Conversation | undefined;
   readonly state: PendingState;
+  /** How long its caller's turns are kept, where that is settled for it alone. */
+  readonly retentionMs: number | undefined;
   readonly inputs: () => readonly JsonObject[];
 }
 
@@ -40,7 +42,7 @@ export function createKeeper(sessions: Sessions, turn: KeptTurn): Keeper {
 
   /** Stores it; a store that fails costs the client nothing but the memory of this turn. */
   async function keep(response: JsonObject, { provider, native }: ReplySource): Promise<void> {
-    const { caller, parent, conversation, state, inputs } = turn;
+    const { caller, parent, conversation, state, retentionMs, inputs } = turn;
     const { promise: late, resolve } = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => resolve('late'), commitMs);
     try {
@@ -57,6 +59,7 @@ export function createKeeper(sessions: Sessions, turn: KeptTurn): Keeper {
         inputs: inputs(),
         response: { ...response, ...continues },
         native,
+        retentionMs,
         ...state.take(),
       });
       stored.catch(() => undefined);

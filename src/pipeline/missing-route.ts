@@ -1,4 +1,4 @@
-import type { Provider } from '../providers/provider.ts';
+import type { Operation, Provider } from '../providers/provider.ts';
 import type { Route } from '../routing/catalog.ts';
 import { readBounded, sourceOf } from './byte-source.ts';
 import type { Exchange } from './exchange.ts';
@@ -6,25 +6,25 @@ import { patiently } from './idle-watch.ts';
 import { cutFailure } from './network-failure.ts';
 
 const errorBytesMax = 256 * 1024;
-/** How long a provider is not asked again for a count that it did not have. */
+/** How long a provider is not asked again for what it did not have. */
 const missingForMs = 10 * 60_000;
 const modelsMax = 200;
 
-/** By provider, the models for which it had no count, and when that was seen. */
+/** By provider, what it did not do for which model, and when that was seen. */
 const missing = new WeakMap<Provider, Map<string, number>>();
 
-/** Whether the provider was seen to have no count for the model not long ago. */
-export function isMissing({ provider, model }: Route, nowMs: number): boolean {
-  const seenMs = missing.get(provider)?.get(model);
+/** Whether the provider was seen to have no such route for the model not long ago. */
+export function isMissing({ provider, model }: Route, operation: Operation, nowMs: number): boolean {
+  const seenMs = missing.get(provider)?.get(`${operation} ${model}`);
   return seenMs !== undefined && nowMs - seenMs < missingForMs;
 }
 
 /** By model, because a provider may stand for several upstreams. */
-export function rememberMissing({ provider, model }: Route, nowMs: number): void {
+export function rememberMissing({ provider, model }: Route, operation: Operation, nowMs: number): void {
   const models = missing.get(provider) ?? new Map<string, number>();
   missing.set(provider, models);
   if (models.size >= modelsMax) models.clear();
-  models.set(model, nowMs);
+  models.set(`${operation} ${model}`, nowMs);
 }
 
 const decoder = new TextDecoder();

@@ -1,10 +1,9 @@
 import type { Call, TurnScope } from '../providers/provider.ts';
 import { answer } from './answer.ts';
-import { parseBody, type Asked } from './asked.ts';
-import type { Continuation } from './continuation.ts';
+import { parseBody } from './asked.ts';
 import { attempts, follow, send, served, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
-import { openRequest } from './opening.ts';
+import { openRequest, type Opened } from './opening.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
 
 /**
@@ -15,42 +14,47 @@ export const serveTurn = (deps: PipelineDeps, inbound: Inbound): Promise<Respons
   served(deps, inbound, carry);
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
-  const { body, asked, routes, continuation } = await openRequest(deps, inbound);
-  const scope: TurnScope = {
-    caller: inbound.caller.id,
-    session: inbound.sessionId,
-    startedMs: deps.nowMs(),
-  };
-  return attempts(deps, inbound, routes, body, (attempt) =>
-    tryAt(deps, inbound, body, asked, scope, attempt, continuation),
+  const opened = await openRequest(deps, inbound);
+  const scope = scopeOf(deps, inbound);
+  return attempts(deps, inbound, opened.routes, opened.body, (attempt) =>
+    tryAt(deps, inbound, opened, scope, attempt),
   );
 }
 
+export const scopeOf = (deps: PipelineDeps, { caller, sessionId }: Inbound): TurnScope => ({
+  caller: caller.id,
+  session: sessionId,
+  startedMs: deps.nowMs(),
+});
+
 /** Sends the turn to one account and begins the reply; throws a failure as long as the client has nothing of it. */
-async function tryAt(
+export async function tryAt(
   deps: PipelineDeps,
   inbound: Inbound,
-  body: Uint8Array,
-  asked: Asked,
+  opened: Opened,
   scope: TurnScope,
   { route, account, mayMove }: Attempt,
-  continuation: Continuation | undefined,
 ): Promise<Response> {
   const { surface, record } = inbound;
+  const { asked, continuation } = opened;
   const { provider, model, options } = route;
   const spoken = provider.protocols(model);
   // What an alias sets has to be written into the request.
-  const native = spoken.includes(surface.id) && options === undefined;
+  const isOwn = spoken.includes(surface.id) && options === undefined;
+  const summary = isOwn && provider.compacts?.(model) === true ? undefined : opened.summary?.();
+  const native = isOwn && summary === undefined;
   const upstream = spoken.includes(surface.id) ? surface : deps.protocols.get(spoken[0]!)!;
   record.upstreamProtocol = upstream.id;
   record.lane = native ? 'native' : 'translated';
 
-  const outgoing = native
-    ? passOn(deps, inbound, body, asked, route)
-    : translate(deps, inbound, body, asked, route, upstream);
+  const { body: sent, asked: wanted } = summary ?? opened;
+  const outgoing = isOwn
+    ? passOn(deps, inbound, sent, wanted, route)
+    : translate(deps, inbound, sent, wanted, route, upstream);
+  const context = summary ? () => ({ ...outgoing.context(), body: summary.echo }) : outgoing.context;
   refuseLosses(outgoing.notes, deps.strict);
   record.notes = outgoing.notes;
-  deps.tokens.offer(record, () => surface.decodeRequest(parseBody(body, asked)));
+  deps.tokens.offer(record, () => surface.decodeRequest(parseBody(sent, wanted)));
 
   const call: Call = {
     protocol: upstream.id,
@@ -60,7 +64,7 @@ async function tryAt(
     body: outgoing.body,
     inbound: inbound.headers,
     search: inbound.search,
-    native,
+    native: isOwn,
     scope,
     state: continuation?.state.of(provider.name),
   };
@@ -72,12 +76,12 @@ async function tryAt(
       inbound,
       provider,
       account,
-      upstream,
+      upstream: summary?.reading(upstream) ?? upstream,
       native,
       stream: asked.stream,
       hideUsage: outgoing.askedUsage,
       source: { issuer: provider.name, names: outgoing.names },
-      context: continuation?.context(outgoing.context) ?? outgoing.context,
+      context: continuation?.context(context) ?? context,
       abort,
       response,
       mayMove,

@@ -1,5 +1,5 @@
 import type { Protocol } from '../protocols/protocol.ts';
-import type { Operation } from '../providers/provider.ts';
+import type { Call, Operation } from '../providers/provider.ts';
 import type { Route } from '../routing/catalog.ts';
 import { FailureError } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
@@ -22,6 +22,7 @@ export async function exchangeWhole(
   upstream: Protocol,
   operation: Operation,
   outgoing: Outgoing,
+  conversation: Pick<Call, 'scope' | 'state'> = {},
 ): Promise<Exchange> {
   const { record, headers, search, surface, client } = inbound;
   const { provider, model } = route;
@@ -43,6 +44,7 @@ export async function exchangeWhole(
       inbound: headers,
       search,
       native,
+      ...conversation,
     },
     abort,
     record,

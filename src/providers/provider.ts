@@ -34,9 +34,9 @@ export interface ModelInfo {
 
 /**
  * What a request asks a model for: a turn, the number of tokens of a would-be turn, an embedding of one text, or
- * of many at once (a route of its own on Gemini only).
+ * of many at once (a route of its own on Gemini only); `compact` puts a short form in the place of a conversation.
  */
-export type Operation = 'turn' | 'count' | 'embed' | 'embed_batch';
+export type Operation = 'turn' | 'count' | 'compact' | 'embed' | 'embed_batch';
 
 /**
  * One turn of the gateway, the same object over all tries, accounts and renewals. A provider may hang what it has
@@ -94,6 +94,13 @@ export interface Provider {
   abilities(protocol: ProtocolId, model: string): Abilities;
   /** Whether it has a route for this in the wire form of this protocol; absent where it serves turns only. */
   offers?(operation: Exclude<Operation, 'turn'>, protocol: ProtocolId): boolean;
+  /** Whether it compacts a conversation itself in a turn that ends in the wish for it. */
+  compacts?(model: string): boolean;
+  /**
+   * Set where nothing is kept between requests, so that no id of an earlier response can mean anything there: what
+   * the gateway does not know itself is unknown.
+   */
+  readonly forgets?: boolean;
   /**
    * The top-level members that a request to it may have, beside the model, the conversation and `stream`; all
    * others are left out with a note. Every member may pass where this is absent or `undefined`.

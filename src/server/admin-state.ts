@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { publicName } from '../routing/catalog.ts';
+import { conversationBackup } from '../sessions/backup.ts';
 import { BackupError, exportStore, importStore } from '../store/backup.ts';
 import { route, unprocessable, type AdminRoute } from './admin-route.ts';
 import { shownUsage, usageOf } from './shown.ts';
@@ -38,7 +39,7 @@ export const stateRoutes: readonly AdminRoute[] = [
     // What was used until now is in it, too.
     await state.usage!.flush();
     return {
-      lines: exportStore(state.stored!.store),
+      lines: exportStore(state.stored!.store, conversationBackup),
       fileName: `dragoman-${new Date(nowMs()).toISOString().slice(0, 10)}.jsonl`,
     };
   }),
@@ -49,7 +50,11 @@ export const stateRoutes: readonly AdminRoute[] = [
     takes: 'lines',
     async answer({ state }, { input }) {
       try {
-        return { data: { imported: await importStore(state.stored!.store, String(input), 'beside') } };
+        return {
+          data: {
+            imported: await importStore(state.stored!.store, String(input), 'beside', conversationBackup),
+          },
+        };
       } catch (error) {
         if (error instanceof BackupError) unprocessable(error.message, 'import_failed');
         throw error;

@@ -2,6 +2,7 @@ import { Hono, type Context } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
 import { spentOf } from '../access/usage-recorder.ts';
 import { failureReply, finishRecord } from '../pipeline/answer.ts';
+import { serveCompact } from '../pipeline/compact.ts';
 import { serveCount } from '../pipeline/count.ts';
 import { serveEmbeddings } from '../pipeline/embed.ts';
 import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
@@ -39,7 +40,7 @@ function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
   modelRoutes(app, deps);
-  responsesRoutes(app, deps, (request, route) => call(deps, route, request, {}));
+  responsesRoutes(app, deps);
   conversationRoutes(app, deps);
   adminRoutes(app, deps);
   app.get('/healthz', (c) => c.json({ status: 'ok', version: deps.version }));
@@ -89,6 +90,7 @@ export function createHandler(
 const serve: Record<Operation, (deps: PipelineDeps, inbound: Inbound) => Promise<Response>> = {
   turn: serveTurn,
   count: serveCount,
+  compact: serveCompact,
   embed: serveEmbeddings,
   embed_batch: serveEmbeddings,
 };

@@ -25,6 +25,7 @@ const paths: readonly (readonly [string, ProtocolId, Operation])[] = [
   ['/responses', 'openai-responses', 'turn'],
   ['/messages', 'anthropic-messages', 'turn'],
   ['/responses/input_tokens', 'openai-responses', 'count'],
+  ['/responses/compact', 'openai-responses', 'compact'],
   ['/messages/count_tokens', 'anthropic-messages', 'count'],
   ['/embeddings', 'openai-chat', 'embed'],
 ];

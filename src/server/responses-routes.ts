@@ -6,32 +6,19 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
 import { FailureError, refuse } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
-import type { CallRoute } from './call-routes.ts';
-import { compact, type CompactDeps } from './compact-route.ts';
+import { pageAsked, pageOf } from './paging.ts';
 import { requestId } from './request-id.ts';
 
 /**
  * What is stored of the caller's responses: `GET` and `DELETE /v1/responses/{id}`, and
- * `GET /v1/responses/{id}/input_items`. Errors are worded as OpenAI words them. And `POST /v1/responses/compact`, which
- * `ask` carries as a turn.
+ * `GET /v1/responses/{id}/input_items`. Errors are worded as OpenAI words them.
  */
-export function responsesRoutes(
-  app: Hono,
-  deps: CompactDeps,
-  ask: (request: Request, route: CallRoute) => Promise<Response>,
-): void {
-  const surface = deps.protocols.get('openai-responses')!;
+export function responsesRoutes(app: Hono, deps: PipelineDeps): void {
   for (const prefix of ['/v1', '/:provider/v1']) {
     const one = `${prefix}/responses/:id`;
     app.get(one, (c) => tell(deps, c, '/v1/responses/{id}', retrieve));
     app.delete(one, (c) => tell(deps, c, '/v1/responses/{id}', remove));
     app.get(`${one}/input_items`, (c) => tell(deps, c, '/v1/responses/{id}/input_items', inputItems));
-    app.post(`${prefix}/responses/compact`, (c) => {
-      const only = c.req.param('provider');
-      const template = `${only === undefined ? '' : '/{provider}'}/v1/responses/compact`;
-      const route: CallRoute = { surface, operation: 'turn', template, only, search: '', asked: undefined };
-      return compact(deps, c.req.raw, (request) => ask(request, route));
-    });
   }
 }
 
@@ -82,44 +69,10 @@ const remove: Answer = async (sessions, caller, id) => {
   return removed ? { id, object: 'response', deleted: true } : notFound(id);
 };
 
-const pageMax = 100;
-const pageDefault = 20;
-
 const inputItems: Answer = async (sessions, caller, id, c) => {
-  const limit = limitOf(c.req.query('limit'));
-  const order = c.req.query('order') ?? 'desc';
-  if (order !== 'asc' && order !== 'desc') {
-    refuse(`Invalid value: '${order.slice(0, 50)}'. Supported values are: 'asc' and 'desc'.`, 'order', {
-      code: 'invalid_value',
-    });
-  }
-  const items = (await sessions?.inputItems(caller.id, id)) ?? notFound(id);
-  if (order === 'desc') items.reverse();
-  const after = c.req.query('after');
-  const from = after === undefined ? 0 : items.findIndex((item) => item.id === after) + 1;
-  if (after !== undefined && from === 0) {
-    refuse(`Item with id '${after.slice(0, 200)}' not found.`, 'after', { status: 404, kind: 'not_found' });
-  }
-  const data = items.slice(from, from + limit);
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: from + limit < items.length,
-  };
+  const asked = pageAsked(c);
+  return pageOf((await sessions?.inputItems(caller.id, id)) ?? notFound(id), asked);
 };
-
-function limitOf(text: string | undefined): number {
-  if (text === undefined) return pageDefault;
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > pageMax) {
-    refuse(`Invalid 'limit': expected an integer between 1 and ${pageMax}.`, 'limit', {
-      code: 'invalid_value',
-    });
-  }
-  return limit;
-}
 
 const notFound = (id: string): never =>
   refuse(`Response with id '${id.slice(0, 200)}' not found.`, undefined, { status: 404, kind: 'not_found' });

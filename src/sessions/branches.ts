@@ -23,8 +23,11 @@ export interface Addition {
   readonly inputs: number;
 }
 
-/** All that leads to a place, it included, the oldest first. */
-export async function additionsTo(queries: Queries, { branch, seq }: Place): Promise<Addition[]> {
+/** All that leads to a place, it included, the oldest first; `undefined` when a part of it is gone. */
+export async function additionsTo(
+  queries: Pick<Queries, 'all'>,
+  { branch, seq }: Place,
+): Promise<Addition[] | undefined> {
   const runs: Addition[][] = [];
   let at: { id: string; seq: number } | undefined = { id: branch, seq };
   while (at !== undefined) {
@@ -32,6 +35,7 @@ export async function additionsTo(queries: Queries, { branch, seq }: Place): Pro
       'SELECT seq, entries, inputs FROM session_snapshots WHERE branch = ? AND seq <= ? ORDER BY seq',
       [at.id, at.seq],
     );
+    if (rows.length !== at.seq + 1) return undefined;
     runs.push(
       rows.map((row) => ({
         seq: Number(row.seq),
@@ -42,7 +46,8 @@ export async function additionsTo(queries: Queries, { branch, seq }: Place): Pro
     const [parent] = await queries.all('SELECT parent, parent_seq FROM session_branches WHERE id = ?', [
       at.id,
     ]);
-    at = parent?.parent ? { id: String(parent.parent), seq: Number(parent.parent_seq) } : undefined;
+    if (parent === undefined) return undefined;
+    at = parent.parent ? { id: String(parent.parent), seq: Number(parent.parent_seq) } : undefined;
   }
   return runs.reverse().flat();
 }
@@ -83,6 +88,7 @@ export async function placeAfter(
     return newBranch(queries, caller, expiresMs, { branch, seq, depth });
   }
   const additions = await additionsTo(queries, { branch, seq });
+  if (additions === undefined) throw new Error('the response that is continued is no longer stored');
   const repeated = additions.flatMap(({ entries }) => entries);
   await useItems(queries, caller, countUses(repeated.map(({ hash }) => hash)));
   return { ...(await newBranch(queries, caller, expiresMs)), repeated };

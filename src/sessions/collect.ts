@@ -1,10 +1,12 @@
-import type { Queries, Store } from '../store/store.ts';
+import type { Queries, Row, Store } from '../store/store.ts';
 import { trim, usesOf } from './branches.ts';
 import { releaseItems } from './item-store.ts';
 
 export interface CollectorLimits {
   /** What one caller's conversations may take; beyond it the oldest go. */
   readonly callerBytesMax: number;
+  /** The same of all callers together. */
+  readonly totalBytesMax: number;
   /** How often expired branches are looked for. */
   readonly sweepEveryMs: number;
 }
@@ -35,9 +37,10 @@ export function startCollector(
 export async function sweep(
   store: Store,
   nowMs: number,
-  { callerBytesMax }: Pick<CollectorLimits, 'callerBytesMax'>,
+  { callerBytesMax, totalBytesMax }: Pick<CollectorLimits, 'callerBytesMax' | 'totalBytesMax'>,
 ): Promise<number> {
   await expireSurplus(store, nowMs, callerBytesMax);
+  await expireTotal(store, nowMs, totalBytesMax);
   const rows = await store.all(
     `SELECT id, caller FROM session_branches AS old WHERE expires_ms <= ?
        AND NOT EXISTS (SELECT 1 FROM session_branches AS forks WHERE forks.parent = old.id)
@@ -84,15 +87,32 @@ async function expireSurplus(store: Store, nowMs: number, callerBytesMax: number
     [nowMs, callerBytesMax],
   );
   for (const { caller, total } of callers) {
-    let surplus = Number(total) - callerBytesMax;
     const oldest = await store.all(
       `SELECT id, bytes FROM session_branches WHERE caller = ? AND expires_ms > ? ORDER BY expires_ms LIMIT 500`,
       [caller!, nowMs],
     );
-    for (const { id, bytes } of oldest) {
-      if (surplus <= 0) break;
-      surplus -= Number(bytes);
-      await store.run('UPDATE session_branches SET expires_ms = 0 WHERE id = ?', [id!]);
-    }
+    await expire(store, oldest, Number(total) - callerBytesMax);
+  }
+}
+
+/** The same where all callers together store too much. */
+async function expireTotal(store: Store, nowMs: number, totalBytesMax: number): Promise<void> {
+  const [row] = await store.all('SELECT SUM(bytes) AS total FROM session_branches WHERE expires_ms > ?', [
+    nowMs,
+  ]);
+  const surplus = Number(row?.total ?? 0) - totalBytesMax;
+  if (surplus <= 0) return;
+  const oldest = await store.all(
+    'SELECT id, bytes FROM session_branches WHERE expires_ms > ? ORDER BY expires_ms LIMIT 500',
+    [nowMs],
+  );
+  await expire(store, oldest, surplus);
+}
+
+async function expire(store: Store, oldest: readonly Row[], surplus: number): Promise<void> {
+  for (const { id, bytes } of oldest) {
+    if (surplus <= 0) break;
+    surplus -= Number(bytes);
+    await store.run('UPDATE session_branches SET expires_ms = 0 WHERE id = ?', [id!]);
   }
 }

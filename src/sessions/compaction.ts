@@ -59,6 +59,8 @@ export function lastUserMessages(items: readonly JsonObject[]): JsonObject[] {
   let chars = 0;
   for (const item of items.toReversed()) {
     if (item.role !== 'user' || (item.type !== undefined && item.type !== 'message')) continue;
+    // An earlier summary is in the later one.
+    if (JSON.stringify(item.content ?? null).includes(summaryHeading)) continue;
     chars += JSON.stringify(item).length;
     if (chars > keptCharsMax) break;
     kept.unshift(item);

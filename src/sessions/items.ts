@@ -59,7 +59,18 @@ export function inputItems(input: Json | undefined): JsonObject[] {
   return asArray(input).filter(isObject);
 }
 
-/** A stored item as the API shows it: every one has an id, by its place where it came without. */
+/** Stored items as the API shows them, each with an id that no other of them has. */
+export function shownItems(texts: readonly string[], entries: readonly Entry[]): JsonObject[] {
+  const seen = new Map<string, number>();
+  return texts.map((text, i) => {
+    const { hash } = entries[i]!;
+    const count = seen.get(hash) ?? 0;
+    seen.set(hash, count + 1);
+    return shownItem(text, hash, count);
+  });
+}
+
+/** A stored item as the API shows it: one that came without an id gets one by its hash and its place among equals. */
 export function shownItem(text: string, hash: string, place: number): JsonObject {
   const item = JSON.parse(text) as JsonObject;
   if (typeof item.id === 'string' && item.id !== '') return item;

@@ -1,21 +1,15 @@
 import type { Queries, Row, Store } from '../store/store.ts';
-import { asArray, asString, isObject, type Json, type JsonObject } from '../turn/json.ts';
-import { additionsTo, newBranch, placeAfter, trim, type Addition, type Place } from './branches.ts';
+import { FailureError, type Failure } from '../turn/failure.ts';
+import type { Json, JsonObject } from '../turn/json.ts';
+import { additionsTo, trim, type Addition, type Place } from './branches.ts';
 import type { Sealing } from './compaction.ts';
+import { commitTurn, rewriteConversation } from './commit.ts';
 import { startCollector, sweep, type CollectorLimits } from './collect.ts';
 import { checkStates, type LeftStates } from './provider-state.ts';
-import { countUses, keepItems, readItems, readItemsById, type Cover } from './item-store.ts';
-import {
-  entriesText,
-  hashIn,
-  isMuteItem,
-  parseEntries,
-  shownItem,
-  storedItem,
-  storedValue,
-  type Entry,
-  type Stored,
-} from './items.ts';
+import { readItems, readItemsById, type Cover } from './item-store.ts';
+import { hashIn, parseEntries, shownItems, type Entry } from './items.ts';
+import { unname } from './names.ts';
+import { writtenForm } from './written.ts';
 
 /** A stored response, as the turn that continues it needs it. */
 export interface Snapshot extends Place {
@@ -53,12 +47,17 @@ export interface FinishedTurn {
   readonly state?: LeftStates;
   /** What they write to the parent, which is a note for the next turn that continues it. */
   readonly parentState?: LeftStates;
+  /** How long it is kept, where its caller has a time of its own. */
+  readonly retentionMs?: number;
 }
 
 /** What a snapshot is found by. */
 export type Name = 'id' | 'conversation';
 
-/** What conversations remember. Everything belongs to one caller; another with the same ids finds nothing. */
+/**
+ * What conversations remember. Everything belongs to one caller; another with the same ids finds nothing. Whatever
+ * reads fails with a retryable failure when the store is away.
+ */
 export interface Sessions {
   /** By a response's id, or by a conversation's. */
   find(caller: string, id: string, by?: Name): Promise<Snapshot | undefined>;
@@ -78,10 +77,19 @@ export interface Sessions {
   response(caller: string, id: string): Promise<JsonObject | undefined>;
   /** The items that a response was made from, the oldest first, each with an id. */
   inputItems(caller: string, id: string): Promise<JsonObject[] | undefined>;
+  /** All items of a conversation, the oldest first, each with an id; `undefined` when a part of it is gone. */
+  items(snapshot: Snapshot): Promise<JsonObject[] | undefined>;
+  /** Tells something else of a conversation. False when there is none. */
+  describe(caller: string, conversation: Conversation): Promise<boolean>;
+  /** Takes an item out of what a conversation goes on from; its earlier responses keep it. False when it is not in it. */
+  takeOut(snapshot: Snapshot, conversation: Conversation, itemId: string): Promise<boolean>;
   /** Forgets a response; turns that continued it keep what they need of it. False when there is none. */
   remove(caller: string, id: string, by?: Name): Promise<boolean>;
   /** Collects what has expired. Returns how many branches went. */
   sweep(): Promise<number>;
+  /** What holds for turns from now on. */
+  readonly limits: SessionLimits;
+  configure(limits: Partial<SessionLimits>): void;
   /** Seals what is stored, and what a compaction holds; absent where nothing can be sealed. */
   readonly sealing?: Sealing;
   /** Tells of a fault that no client is told of. */
@@ -90,34 +98,39 @@ export interface Sessions {
 }
 
 export interface SessionLimits extends CollectorLimits {
+  /** Turns are stored at all. */
+  readonly isOn: boolean;
   /** How long a conversation is kept after its last turn. */
   readonly retentionMs: number;
+  /** Of all items of a conversation that is to go on. */
+  readonly conversationBytesMax: number;
   /** Of one turn: its new items and its response. */
   readonly turnBytesMax: number;
 }
 
 export const defaultSessionLimits: SessionLimits = {
+  isOn: true,
   retentionMs: 30 * 24 * 3600_000,
   turnBytesMax: 32 * 1024 * 1024,
+  conversationBytesMax: 64 * 1024 * 1024,
   callerBytesMax: 4 * 1024 * 1024 * 1024,
+  totalBytesMax: 16 * 1024 * 1024 * 1024,
   sweepEveryMs: 60_000,
 };
-
-export class SessionTooLarge extends Error {
-  override readonly name = 'SessionTooLarge';
-}
-
-/** Members of a response from this length of their text on are stored once, as tools and instructions repeat. */
-const longMemberMin = 256;
 
 /** Opens what a store holds of conversations, and collects what expires there. */
 export function openSessions(
   store: Store,
   nowMs: () => number,
   complain: (error: unknown) => void = () => {},
-  limits: SessionLimits = defaultSessionLimits,
+  firstLimits: SessionLimits = defaultSessionLimits,
   sealing?: Sealing,
 ): Sessions {
+  let limits = firstLimits;
+  const reads: Queries = {
+    all: (sql, values) => store.all(sql, values).catch(tellAway),
+    run: (sql, values) => store.run(sql, values).catch(tellAway),
+  };
   /** Texts of a caller lie sealed, so that nothing that was said can be read from the store alone. */
   const coverOf = (caller: string): Cover => ({
     seal: (text) => (sealing === undefined ? text : sealing.seal(text, `conversations of ${caller}`)),
@@ -126,7 +139,7 @@ export function openSessions(
   const stop = startCollector(() => sweep(store, nowMs(), limits), complain, limits);
 
   async function row(caller: string, id: string, by: Name = 'id'): Promise<Row | undefined> {
-    const [found] = await store.all(
+    const [found] = await reads.all(
       `SELECT s.branch, s.seq, s.id, s.about, s.entries, s.inputs, s.body, s.members, s.state, s.created_ms
        FROM session_snapshots AS s JOIN session_branches AS b ON b.id = s.branch
        WHERE s.caller = ? AND s.${by} = ? AND b.expires_ms > ?`,
@@ -137,13 +150,21 @@ export function openSessions(
 
   async function texts(caller: string, entries: readonly Entry[]): Promise<string[] | undefined> {
     const byHash = await readItems(
-      store,
+      reads,
       caller,
       entries.map(({ hash }) => hash),
       coverOf(caller),
     );
     const out = entries.map(({ hash }) => byHash.get(hash));
     return out.every((text) => text !== undefined) ? out : undefined;
+  }
+
+  async function placedItems(
+    snapshot: Snapshot,
+  ): Promise<{ entries: readonly Entry[]; items: JsonObject[] } | undefined> {
+    const entries = (await additionsTo(reads, snapshot))?.flatMap((addition) => addition.entries);
+    const items = entries && (await texts(snapshot.caller, entries));
+    return entries && items && { entries, items: shownItems(items, entries) };
   }
 
   return {
@@ -162,7 +183,8 @@ export function openSessions(
       };
     },
     async history(snapshot) {
-      const additions = await additionsTo(store, snapshot);
+      const additions = await additionsTo(reads, snapshot);
+      if (additions === undefined) return undefined;
       const heard = additions.map(({ entries }) => entries.filter(({ isMute }) => !isMute));
       const items = await texts(snapshot.caller, heard.flat());
       if (items === undefined) return undefined;
@@ -174,11 +196,11 @@ export function openSessions(
       });
     },
     async references(caller, ids) {
-      const found = await readItemsById(store, caller, ids, coverOf(caller));
+      const found = await readItemsById(reads, caller, ids, coverOf(caller));
       const derived = ids.filter((id) => !found.has(id) && hashIn(id) !== undefined);
       if (derived.length === 0) return found;
       const byHash = await readItems(
-        store,
+        reads,
         caller,
         derived.map((id) => hashIn(id)!),
         coverOf(caller),
@@ -191,54 +213,14 @@ export function openSessions(
     },
     async commit(turn) {
       const written = writtenForm(turn, limits.turnBytesMax);
-      const { caller, parent, conversation } = turn;
-      const cover = coverOf(caller);
-      const id = asString(turn.response.id) ?? null;
+      const { conversation } = turn;
+      const cover = coverOf(turn.caller);
       const now = nowMs();
-      const expiresMs = now + limits.retentionMs;
-      await store.transaction(async (queries) => {
-        // A server may give an id again, even to what follows it: what had it stays where others need it.
-        const before = [
-          id === null ? undefined : await unname(queries, caller, 'id', id),
-          conversation && (await unname(queries, caller, 'conversation', conversation.id)),
-        ];
-        const place =
-          parent === undefined || written.isCompacted
-            ? await newBranch(queries, caller, expiresMs)
-            : await placeAfter(queries, caller, parent, expiresMs);
-        await keepItems(queries, caller, written.items, written.uses, cover);
-        await queries.run(
-          `INSERT INTO session_snapshots
-             (branch, seq, caller, id, conversation, about, entries, inputs, body, members, state, created_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          [
-            place.branch,
-            place.seq,
-            caller,
-            id,
-            conversation?.id ?? null,
-            conversation === undefined ? null : cover.seal(JSON.stringify(conversation)),
-            entriesText([...place.repeated, ...written.entries]),
-            place.repeated.length + written.inputs,
-            cover.seal(written.body),
-            JSON.stringify(written.members),
-            stateText({ ...parent?.state, ...turn.state }),
-            now,
-          ],
-        );
-        await queries.run('UPDATE session_branches SET bytes = bytes + ? WHERE id = ?', [
-          written.bytes,
-          place.branch,
-        ]);
-        if (parent !== undefined && turn.parentState !== undefined) {
-          await queries.run('UPDATE session_snapshots SET state = ? WHERE branch = ? AND seq = ?', [
-            stateText({ ...parent.state, ...turn.parentState }),
-            parent.branch,
-            parent.seq,
-          ]);
-        }
-        for (const branch of before) if (branch !== undefined) await trim(queries, caller, branch);
-      });
+      const expiresMs = now + (turn.retentionMs ?? limits.retentionMs);
+      const about = conversation === undefined ? '' : cover.seal(JSON.stringify(conversation));
+      await store.transaction((queries) =>
+        commitTurn(queries, turn, written, { cover, about, nowMs: now, expiresMs }),
+      );
     },
     async response(caller, id) {
       const found = await row(caller, id);
@@ -247,7 +229,7 @@ export function openSessions(
       const output = parseEntries(String(found.entries)).slice(Number(found.inputs));
       const cover = coverOf(caller);
       const wanted = [...output.map(({ hash }) => hash), ...Object.values(members)];
-      const byHash = await readItems(store, caller, wanted, cover);
+      const byHash = await readItems(reads, caller, wanted, cover);
       const body = JSON.parse(cover.open(String(found.body))) as JsonObject;
       for (const [name, hash] of Object.entries(members)) body[name] = parsed(byHash.get(hash));
       return { ...body, output: output.map(({ hash }) => parsed(byHash.get(hash))) };
@@ -255,14 +237,45 @@ export function openSessions(
     async inputItems(caller, id) {
       const found = await row(caller, id);
       if (found === undefined) return undefined;
-      const additions = await additionsTo(store, { branch: String(found.branch), seq: Number(found.seq) });
-      const last = additions.pop();
+      const additions = await additionsTo(reads, { branch: String(found.branch), seq: Number(found.seq) });
+      const last = additions?.pop();
+      if (additions === undefined) return undefined;
       const entries = [
         ...additions.flatMap((addition) => addition.entries),
         ...(last?.entries.slice(0, last.inputs) ?? []),
       ];
       const items = await texts(caller, entries);
-      return items?.map((text, place) => shownItem(text, entries[place]!.hash, place));
+      return items && shownItems(items, entries);
+    },
+    async items(snapshot) {
+      const all = await placedItems(snapshot);
+      return all?.items;
+    },
+    async describe(caller, conversation) {
+      const changed = await reads.run(
+        'UPDATE session_snapshots SET about = ? WHERE caller = ? AND conversation = ?',
+        [coverOf(caller).seal(JSON.stringify(conversation)), caller, conversation.id],
+      );
+      return changed > 0;
+    },
+    async takeOut(snapshot, conversation, itemId) {
+      const { caller } = snapshot;
+      const all = await placedItems(snapshot);
+      const at = all?.items.findIndex(({ id }) => id === itemId) ?? -1;
+      if (all === undefined || at < 0) return false;
+      const left = all.entries.toSpliced(at, 1);
+      const cover = coverOf(caller);
+      const about = cover.seal(JSON.stringify(conversation));
+      const expiresMs = nowMs() + limits.retentionMs;
+      await store.transaction((queries) =>
+        rewriteConversation(queries, snapshot, conversation.id, left, {
+          cover,
+          about,
+          nowMs: nowMs(),
+          expiresMs,
+        }),
+      );
+      return true;
     },
     async remove(caller, id, by = 'id') {
       if ((await row(caller, id, by)) === undefined) return false;
@@ -273,73 +286,33 @@ export function openSessions(
       });
     },
     sweep: () => sweep(store, nowMs(), limits),
+    get limits() {
+      return limits;
+    },
+    configure(more) {
+      limits = { ...limits, ...more };
+    },
     sealing,
     complain,
     close: stop,
   };
 }
 
-/** Takes a name away. Returns the branch that it was in. */
-async function unname(queries: Queries, caller: string, by: Name, name: string): Promise<string | undefined> {
-  const [row] = await queries.all(`SELECT branch FROM session_snapshots WHERE caller = ? AND ${by} = ?`, [
-    caller,
-    name,
-  ]);
-  if (row === undefined) return undefined;
-  await queries.run(cleared[by], [caller, name]);
-  return String(row.branch);
+/** Nothing is guessed of a conversation that cannot be read. */
+function tellAway(cause: unknown): never {
+  throw new FailureError(storeAway(cause));
 }
 
-const cleared: Record<Name, string> = {
-  id: 'UPDATE session_snapshots SET id = NULL WHERE caller = ? AND id = ?',
-  conversation:
-    'UPDATE session_snapshots SET conversation = NULL, about = NULL WHERE caller = ? AND conversation = ?',
-};
-
-interface WrittenForm {
-  readonly entries: readonly Entry[];
-  readonly inputs: number;
-  readonly items: ReadonlyMap<string, Stored>;
-  readonly uses: ReadonlyMap<string, number>;
-  readonly body: string;
-  readonly members: Readonly<Record<string, string>>;
-  readonly bytes: number;
-  readonly isCompacted: boolean;
-}
-
-function writtenForm({ inputs, response, native }: FinishedTurn, bytesMax: number): WrittenForm {
-  const { output, ...others } = response;
-  const replied = asArray(output).filter(isObject);
-  const isCompacted = replied.some(({ type }) => type === 'compaction');
-  const items = new Map<string, Stored>();
-  const keep = (stored: Stored): string => {
-    items.set(stored.hash, stored);
-    return stored.hash;
-  };
-  const kept = isCompacted ? [] : inputs;
-  const entries: Entry[] = kept.map((item) => ({ hash: keep(storedItem(item)), isMute: false }));
-  for (const item of replied) {
-    entries.push({ hash: keep(storedItem(item)), isMute: native && isMuteItem(item) });
-  }
-  const body: JsonObject = {};
-  const members: Record<string, string> = {};
-  for (const [name, value] of Object.entries(others)) {
-    const stored = isObject(value) || Array.isArray(value) || typeof value === 'string';
-    const long = stored ? storedIfLong(value) : undefined;
-    if (long === undefined) body[name] = value;
-    else members[name] = keep(long);
-  }
-  const bodyText = JSON.stringify(body);
-  const bytes = items.values().reduce((sum, { text }) => sum + text.length, bodyText.length);
-  if (bytes > bytesMax) throw new SessionTooLarge(`a turn of ${bytes} bytes is not stored`);
-  const uses = countUses([...entries.map(({ hash }) => hash), ...Object.values(members)]);
-  return { entries, inputs: kept.length, items, uses, body: bodyText, members, bytes, isCompacted };
-}
-
-function storedIfLong(value: Json): Stored | undefined {
-  const stored = storedValue(value);
-  return stored.text.length < longMemberMin ? undefined : stored;
-}
+export const storeAway = (cause: unknown): Failure => ({
+  kind: 'overloaded',
+  scope: 'gateway',
+  status: 503,
+  message: 'what is stored of conversations cannot be reached just now',
+  code: 'store_unavailable',
+  retryable: true,
+  retryAfterMs: 1000,
+  cause,
+});
 
 /** Its server misses the reasoning that belongs to an id it knows; without ids the rest of the reply stands alone. */
 function withoutOwnIds({ entries, inputs }: Addition, texts: readonly string[]): string[] {
@@ -350,8 +323,5 @@ function withoutOwnIds({ entries, inputs }: Addition, texts: readonly string[]):
     return JSON.stringify(item);
   });
 }
-
-const stateText = (state: LeftStates): string | null =>
-  Object.keys(state).length === 0 ? null : JSON.stringify(checkStates(state));
 
 const parsed = (text: string | undefined): Json => (text === undefined ? null : (JSON.parse(text) as Json));

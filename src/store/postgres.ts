@@ -116,6 +116,25 @@ function postgresStore(pool: Pool): Store {
           ),
         ),
       ),
+    async view() {
+      const { sql } = pool;
+      const own = await sql.reserve();
+      try {
+        await own.unsafe('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+        // The moment is that of the first look.
+        await own.unsafe('SELECT COUNT(*) FROM migrations');
+      } catch (error) {
+        own.release();
+        throw new StoreError((error as Error).message, { cause: error });
+      }
+      return {
+        all: async (text, values = []) => (await asked(own, text, values)) as Row[],
+        async close() {
+          await own.unsafe('ROLLBACK').catch(() => undefined);
+          own.release();
+        },
+      };
+    },
     async announce(topic) {
       await countAnnouncement(queries, topic);
       await queries.all('SELECT pg_notify(?, ?)', [channel, topic]);

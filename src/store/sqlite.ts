@@ -29,7 +29,7 @@ export async function openSqlite(path: string): Promise<Store> {
   } catch (error) {
     throw new StoreError(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  const store = sqliteStore(database);
+  const store = sqliteStore(database, path);
   try {
     await store.transaction((queries) => migrate(queries, Date.now()));
   } catch (error) {
@@ -39,7 +39,7 @@ export async function openSqlite(path: string): Promise<Store> {
   return store;
 }
 
-function sqliteStore(database: Database): Store {
+function sqliteStore(database: Database, path: string): Store {
   const queries: Queries = {
     all: (sql, values = []) => patiently(() => database.query(sql).all(...(values as SqlValue[])) as Row[]),
     run: (sql, values = []) => patiently(() => database.query(sql).run(...(values as SqlValue[])).changes),
@@ -69,6 +69,21 @@ function sqliteStore(database: Database): Store {
           throw error;
         }
       }),
+    async view() {
+      // There is no second connection to what lies in memory, and nobody else writes there.
+      if (path === ':memory:')
+        return { all: (sql, values) => inTurn(() => queries.all(sql, values)), async close() {} };
+      const frozen = new Database(path, { readonly: true, strict: true });
+      frozen.run('BEGIN');
+      // The moment is that of the first look.
+      frozen.query('SELECT COUNT(*) FROM migrations').get();
+      return {
+        all: (sql, values = []) => patiently(() => frozen.query(sql).all(...(values as SqlValue[])) as Row[]),
+        async close() {
+          frozen.close();
+        },
+      };
+    },
     async announce(topic) {
       await inTurn(() => countAnnouncement(queries, topic));
       topics.look();

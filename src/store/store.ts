@@ -19,10 +19,17 @@ export interface Store extends Queries {
   readonly engine: 'sqlite' | 'postgres';
   /** All or nothing. Statements of others do not fall into it; work must use the `Queries` it is given. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>;
+  /** The store as it is at this moment, to be read while others go on writing; who opened it closes it. */
+  view(): Promise<View>;
   /** Tells all processes on this store, this one included, that what `topic` names has changed. */
   announce(topic: string): Promise<void>;
   /** Calls `hear` when a topic is announced, soon after, and again when it fails. Returns what ends it. */
   listen(topic: string, hear: () => unknown): () => void;
+  close(): Promise<void>;
+}
+
+/** What does not change while it is read. */
+export interface View extends Pick<Queries, 'all'> {
   close(): Promise<void>;
 }
 

@@ -94,6 +94,19 @@ describe('keys', () => {
     expect(stdout).toMatch(/\nboss +drg_\w{8}_… +admin +until \d{4}-/);
   });
 
+  test('say how long conversations are kept, in any unit, or that none are', async () => {
+    const days = [];
+    for (const retention of ['7d', '12h', 'off']) {
+      const made = await dragoman('keys', 'create', retention, '--retention', retention, '--json');
+      days.push((JSON.parse(made.stdout) as { rules: { retention_days: number } }).rules.retention_days);
+    }
+    expect(days).toEqual([7, 0.5, 0]);
+    const { stdout } = await dragoman('keys', 'list');
+    for (const words of ['conversations kept 7 d', 'conversations kept 0.5 d', 'conversations not kept'])
+      expect(stdout).toContain(words);
+    expect((await dragoman('keys', 'create', 'x', '--retention', 'never')).status).not.toBe(0);
+  });
+
   test('are taken back by name, beginning or id', async () => {
     for (const name of ['a', 'b', 'c']) await dragoman('keys', 'create', name);
     const list = JSON.parse((await dragoman('keys', 'list', '--json')).stdout) as Record<string, string>[];

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Client, Task } from './client.ts';
+import { secondWords, type Client, type Command, type Task } from './client.ts';
 import { refusedBy, toolResults, upstreams, type Stage, type UpstreamName } from './upstreams.ts';
 
 const taskMs = 60_000;
@@ -52,22 +52,52 @@ export async function attempt(
         ? []
         : ['the model’s last words did not reach the client']),
     ];
-    if (faults.length === 0) return undefined;
+    if (faults.length === 0) return client.again && (await goOn(client, upstream, stage, task));
     return [...faults, `stdout: ${ended.out.slice(-2_000)}`, `stderr: ${ended.err.slice(-2_000)}`].join('\n');
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-function arrivalFaults(client: Client, upstream: UpstreamName, stage: Stage, text: string): string[] {
+/** Lets the client go on with its session, whose model now says again what it is told. */
+async function goOn(
+  client: Client,
+  upstream: UpstreamName,
+  stage: Stage,
+  task: Task,
+): Promise<string | undefined> {
+  stage.forget();
+  const { command, faults: judge } = client.again!;
+  const ended = await run(client, task, taskMs, command(task));
+  const faults = [
+    ...(ended.status === 0 ? [] : [`the client that went on ended with ${ended.status}`]),
+    ...wireFaults(client, upstream, stage),
+    ...judge(
+      stage.arrivals.map(({ body }) => body),
+      task.secret,
+    ),
+    ...(ended.out.includes(secondWords) ? [] : ['the model’s answer did not reach the client that went on']),
+  ];
+  if (faults.length === 0) return undefined;
+  return [...faults, `stdout: ${ended.out.slice(-2_000)}`, `stderr: ${ended.err.slice(-2_000)}`].join('\n');
+}
+
+/** Requests that are not the upstream's protocol. */
+function wireFaults(client: Client, upstream: UpstreamName, stage: Stage): string[] {
   const strays = stage.arrivals.filter(({ path }) => !upstreams[upstream].path.test(path));
-  const answered = stage.arrivals.some((arrival) =>
-    toolResults(upstream, arrival).some((result) => result.includes(text)),
-  );
   const translated = client.protocol !== upstreams[upstream].protocol;
   return [
     ...stage.arrivals.flatMap((arrival) => (translated ? refusedBy(upstream, arrival) : [])),
     ...strays.map(({ path }) => `the upstream was asked at ${path}`),
+  ];
+}
+
+function arrivalFaults(client: Client, upstream: UpstreamName, stage: Stage, text: string): string[] {
+  const answered = stage.arrivals.some((arrival) =>
+    toolResults(upstream, arrival).some((result) => result.includes(text)),
+  );
+  return [
+    ...wireFaults(client, upstream, stage),
     ...(answered ? [] : [`none of ${stage.arrivals.length} requests brought the upstream the tool’s result`]),
   ];
 }
@@ -86,8 +116,8 @@ export function run(
   client: Client,
   task: Task,
   clientMs = taskMs,
+  { args, env }: Command = client.command(task),
 ): Promise<{ status: number | string; out: string; err: string }> {
-  const { args, env } = client.command(task);
   const [program, ...first] = client.program;
   const child = spawn(program!, [...first, ...args], {
     cwd: task.folder,

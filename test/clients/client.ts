@@ -17,6 +17,22 @@ export interface Task {
   readonly prompt?: string;
 }
 
+/** How a client is started: its arguments, and what it wants in its environment beside `PATH`, `HOME` and `TMPDIR`. */
+export interface Command {
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What is said to a client that goes on with its session, and is said again by its model. */
+export const secondWords = 'And what did we find?';
+
+/** A second run in the same home, which goes on with the session of the first. */
+export interface SecondRun {
+  command(task: Task): Command;
+  /** What is wrong with the requests that reached the upstream: their bodies, in order. */
+  faults(bodies: readonly string[], secret: string): readonly string[];
+}
+
 /** A real client, as a user runs it without a terminal. */
 export interface Client {
   readonly name: string;
@@ -31,8 +47,8 @@ export interface Client {
   prepare?(task: Task): void;
   /** What the tool's result must hold; the file's text unless the tool does not print it. */
   result?(task: Task): string;
-  /** Its arguments, and what it wants in its environment beside `PATH`, `HOME` and `TMPDIR`. */
-  command(task: Task): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> };
+  command(task: Task): Command;
+  readonly again?: SecondRun;
 }
 
 /** Where `npm ci --prefix test/clients` puts the clients. */

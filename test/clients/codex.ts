@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { modules, shellPrompt, type Client, type Task } from './client.ts';
+import { modules, secondWords, shellPrompt, type Client, type Command, type Task } from './client.ts';
 
 export const codex: Client = {
   name: 'Codex CLI',
@@ -26,12 +26,77 @@ export const codexPatching: Client = {
     ),
 };
 
+/** Beside what is common: the name of its provider, by which it knows what the provider can do, and more settings. */
+interface Session {
+  readonly name: string;
+  readonly resumes?: boolean;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Anything that was said so far is more. */
+const compacting = { model_auto_compact_token_limit: '50' };
+
+const goesOn = (session: Session): ((task: Task) => Command) => {
+  const settings = { ...session.settings, model: 'echo' };
+  return (task) => command(task, secondWords, { ...session, resumes: true, settings });
+};
+
+/** A session that is taken up again: its history goes up with it. */
+export const codexResumed: Client = {
+  ...codex,
+  name: 'Codex CLI, resumed',
+  command: (task) => command(task, shellPrompt('exec_command'), { name: 'gw' }),
+  again: {
+    command: goesOn({ name: 'gw' }),
+    faults: (bodies, secret) => [
+      ...(bodies.length === 1 ? [] : [`${bodies.length} requests`]),
+      ...(bodies.at(-1)?.includes(secret) ? [] : ['the history did not come along']),
+    ],
+  },
+};
+
+/** A session that has grown too long and is compacted by the client itself, in a turn that looks like any other. */
+export const codexCompacting: Client = {
+  ...codexResumed,
+  name: 'Codex CLI, compacting by itself',
+  again: {
+    command: goesOn({ name: 'gw', settings: compacting }),
+    faults: (bodies, secret) => compactionFaults(bodies, secret, 'CONTEXT CHECKPOINT COMPACTION'),
+  },
+};
+
+/** The same where it leaves that to the service, as it does to one that is called OpenAI. */
+export const codexCompacted: Client = {
+  ...codex,
+  name: 'Codex CLI, having its session compacted',
+  command: (task) => command(task, shellPrompt('exec_command'), { name: 'OpenAI' }),
+  again: {
+    command: goesOn({ name: 'OpenAI', settings: compacting }),
+    faults: (bodies, secret) => [
+      ...compactionFaults(bodies, secret, 'Write a summary of this conversation'),
+      ...(bodies.at(-1)?.includes('What follows is a summary') ? [] : ['the summary was not opened again']),
+      ...(bodies.some((body) => body.includes('drgc.')) ? ['a sealed summary went up'] : []),
+    ],
+  },
+};
+
+/** The first request compacts all that was said, the last goes on from that alone. */
+function compactionFaults(bodies: readonly string[], secret: string, wish: string): string[] {
+  const [first = '', last = ''] = [bodies[0], bodies.at(-1)];
+  return [
+    ...(bodies.length === 2 ? [] : [`${bodies.length} requests where two were due`]),
+    ...(first.includes(wish) && first.includes(secret) ? [] : ['the conversation was not compacted']),
+    ...(last.includes(secret) || !last.includes(secondWords) ? ['what was compacted went up again'] : []),
+  ];
+}
+
 function command(
   { folder, home, gateway, provider, model }: Task,
   prompt: string,
-): ReturnType<Client['command']> {
+  session?: Session,
+): Command {
   const endpoint = {
-    name: 'gw',
+    name: session?.name ?? 'gw',
     base_url: `${gateway}/${provider}/v1`,
     wire_api: 'responses',
     env_key: 'GW_KEY',
@@ -46,17 +111,18 @@ function command(
     'features.plugins': 'false',
     'features.unbounded_connection_retries': 'false',
     web_search: 'disabled',
+    ...session?.settings,
   };
   return {
     args: [
       'exec',
+      ...(session?.resumes ? ['resume', '--last'] : []),
       '--json',
-      '--ephemeral',
+      ...(session === undefined ? ['--ephemeral'] : []),
       '--skip-git-repo-check',
       '--ignore-user-config',
       '--ignore-rules',
-      '-C',
-      folder,
+      ...(session?.resumes ? [] : ['-C', folder]),
       ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
       '--dangerously-bypass-approvals-and-sandbox',
       prompt,

@@ -7,7 +7,7 @@ import { attempt } from './attempt.ts';
 import { claudeCode } from './claude-code.ts';
 import type { Client } from './client.ts';
 import { storyNames, tell, type Way } from './codex-stories.ts';
-import { codex, codexPatching } from './codex.ts';
+import { codex, codexCompacted, codexCompacting, codexPatching, codexResumed } from './codex.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
 import { onSubscription } from './on-subscription.ts';
@@ -18,6 +18,9 @@ const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
   [claudeCode, ['responses', 'chat', 'gemini', 'messages']],
   [codex, ['chat', 'messages', 'gemini', 'responses']],
   [codexPatching, ['chat', 'messages', 'gemini', 'responses']],
+  [codexResumed, ['chat', 'messages']],
+  [codexCompacting, ['chat', 'messages']],
+  [codexCompacted, ['chat', 'messages', 'responses']],
   [geminiCli, ['responses', 'chat', 'messages', 'gemini']],
   [opencodeChat, ['responses', 'messages', 'gemini']],
   [opencodeMessages, ['responses', 'chat', 'gemini']],

@@ -36,15 +36,13 @@ export interface Stage {
 }
 
 /** Model names that the upstreams have; clients treat those they know from their catalogs otherwise. */
-const models = ['tools', 'agent', 'gpt-5.5'];
+const models = { tools: 'tools', agent: 'agent', 'gpt-5.5': 'tools', echo: 'echo' };
 
 export async function startStage(): Promise<Stage> {
   const far = await startGateway({
     providers: [{ name: 'demo', type: 'demo', pace_ms: 0 }],
     extra: {
-      models: Object.fromEntries(
-        models.map((name) => [name, [name === 'agent' ? 'demo/agent' : 'demo/tools']]),
-      ),
+      models: Object.fromEntries(Object.entries(models).map(([name, model]) => [name, [`demo/${model}`]])),
     },
   });
   const arrivals: Arrival[] = [];
@@ -61,7 +59,7 @@ export async function startStage(): Promise<Stage> {
       openAi('chat', 'openai-chat'),
       { name: 'messages', type: 'anthropic', base_url: relay.url },
       { name: 'gemini', type: 'google', base_url: relay.url },
-    ].map((provider) => ({ ...provider, api_key: 'unused', models })),
+    ].map((provider) => ({ ...provider, api_key: 'unused', models: Object.keys(models) })),
   });
   return {
     gateway,

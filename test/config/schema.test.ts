@@ -16,6 +16,13 @@ describe('dragoman.yaml', () => {
         drain_ms: 10_000,
         idle_ms: 600_000,
       },
+      conversations: {
+        store: true,
+        retention_days: 30,
+        conversation_bytes_max: 64 * 1024 * 1024,
+        caller_bytes_max: 4 * 1024 ** 3,
+        total_bytes_max: 16 * 1024 ** 3,
+      },
       fidelity: 'warn',
       log: { format: 'auto', level: 'info' },
       catalog: { refresh: false, url: 'https://models.dev/api.json', every_hours: 24 },

@@ -108,3 +108,25 @@ test('a summary that was changed is refused, and an upstream that fails is told 
   expect((await compact({ model: 'nowhere', input: 'hi' })).status).toBe(404);
   expect((await compact({ model: 'chat/m', previous_response_id: 'resp_nowhere' })).status).toBe(400);
 });
+
+test('the demo knows no conversation but those of the gateway, compacts, and goes on', async () => {
+  const demo = startBench({ state, providers: [{ name: 'demo', type: 'demo', pace_ms: 0 }] });
+  try {
+    const send = async (body: Record<string, unknown>) => {
+      const answer = await ask(demo, 'responses', { model: 'demo/echo', ...body });
+      return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+    };
+    const unknown = await send({ input: 'hi', previous_response_id: 'resp_nowhere' });
+    expect(unknown).toMatchObject({ status: 400, body: { error: { code: 'previous_response_not_found' } } });
+    const first = await send({ input: 'hello there' });
+    const short = await send({
+      input: [{ type: 'compaction_trigger' }],
+      previous_response_id: first.body.id,
+    });
+    expect(short).toMatchObject({ status: 200, body: { output: [{ type: 'compaction' }] } });
+    const next = await send({ input: 'go on', previous_response_id: short.body.id });
+    expect(next.status).toBe(200);
+  } finally {
+    await demo.stop();
+  }
+});

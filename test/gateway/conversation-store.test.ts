@@ -195,3 +195,149 @@ test('two callers with the same ids share nothing', async () => {
   expect((await fetch(url, { headers: ann })).status).toBe(200);
   expect((await fetch(url)).status).toBe(401);
 });
+
+describe('a store that cannot be reached', () => {
+  /** A gateway whose store stops to answer what is read of conversations. */
+  async function benchAway(): Promise<{ bench: Bench; id: string; away: { is: boolean } }> {
+    const store = await openStore('sqlite::memory:');
+    const away = { is: false };
+    const wrapped: Store = {
+      ...store,
+      all: (sql, values) =>
+        away.is && sql.includes('session_')
+          ? Promise.reject(new Error('the database is gone'))
+          : store.all(sql, values),
+      transaction: (work) =>
+        away.is ? Promise.reject(new Error('the database is gone')) : store.transaction(work),
+    };
+    const state = await openState({ stored: { store: wrapped, vault } });
+    const bench = startBench({ state });
+    ended.push(
+      () => state.close(),
+      () => bench.stop(),
+    );
+    enqueue(bench);
+    const { id } = (await (await ask(bench, 'responses', { input: 'one' })).json()) as { id: string };
+    return { bench, id, away };
+  }
+
+  test('lets nobody go on from half a conversation: the turn may be tried again', async () => {
+    const { bench, id, away } = await benchAway();
+    away.is = true;
+    for (const stream of [true, false]) {
+      const answer = await ask(bench, 'responses', { input: 'two', previous_response_id: id, stream });
+      expect(answer.status).toBe(503);
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(await answer.json()).toMatchObject({ error: { code: 'store_unavailable' } });
+    }
+    expect(bench.upstream.requests).toHaveLength(1);
+    expect(bench.records.at(-1)!.failure).toMatchObject({ scope: 'gateway', retryable: true });
+    away.is = false;
+    enqueue(bench);
+    const again = await ask(bench, 'responses', { input: 'two', previous_response_id: id });
+    expect(again.status).toBe(200);
+    const { messages } = bench.upstream.requests.at(-1)!.json as { messages: { content: string }[] };
+    expect(messages.map(({ content }) => content)).toEqual(['one', 'Hello world', 'two']);
+  });
+
+  test('is told of by every route that reads from it or writes to it', async () => {
+    const { bench, id, away } = await benchAway();
+    away.is = true;
+    const requests: [string, string, string?][] = [
+      ['GET', `/v1/responses/${id}`],
+      ['DELETE', `/v1/responses/${id}`],
+      ['GET', `/v1/responses/${id}/input_items`],
+      ['POST', '/v1/responses/compact', JSON.stringify({ model: 'chat/m', previous_response_id: id })],
+      ['POST', '/v1/responses/input_tokens', JSON.stringify({ model: 'chat/m', previous_response_id: id })],
+      ['POST', '/v1/conversations', '{}'],
+      ['GET', '/v1/conversations/conv_1'],
+      ['GET', '/v1/conversations/conv_1/items'],
+      ['DELETE', '/v1/conversations/conv_1'],
+    ];
+    for (const [method, path, body] of requests) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(bench.url + path, { method, body, headers });
+      expect([path, answer.status]).toEqual([path, 503]);
+    }
+  });
+});
+
+describe('what is kept', () => {
+  test('a key has a time of its own, or keeps nothing', async () => {
+    const store = await openStore('sqlite::memory:');
+    let nowMs = Date.now();
+    const state = await openState({ stored: { store, vault }, nowMs: () => nowMs });
+    const bench = startBench({ state });
+    ended.push(
+      () => state.close(),
+      () => bench.stop(),
+    );
+    const keyed = async (name: string, retention_days?: number) => {
+      const { secret } = await state.keys!.create({ name, rules: { retention_days } });
+      return { 'content-type': 'application/json', authorization: `Bearer ${secret}` };
+    };
+    const callers = {
+      usual: await keyed('usual'),
+      week: await keyed('week', 7),
+      none: await keyed('none', 0),
+    };
+    const ids: Record<string, string> = {};
+    const statuses = async () =>
+      Object.fromEntries(
+        await Promise.all(
+          Object.entries(callers).map(async ([name, headers]) => [
+            name,
+            (await fetch(`${bench.url}/v1/responses/${ids[name]}`, { headers })).status,
+          ]),
+        ),
+      ) as Record<string, number>;
+    for (const [name, headers] of Object.entries(callers)) {
+      enqueue(bench);
+      const body = JSON.stringify({ model: 'chat/m', input: 'hi' });
+      ids[name] = (
+        (await (await ask(bench, 'responses', {}, { headers, body })).json()) as { id: string }
+      ).id;
+    }
+    expect(await statuses()).toEqual({ usual: 200, week: 200, none: 404 });
+    const made = await fetch(`${bench.url}/v1/conversations`, { method: 'POST', headers: callers.none });
+    expect(made.status).toBe(404);
+    nowMs += 8 * 24 * 3600_000;
+    expect(await statuses()).toEqual({ usual: 200, week: 404, none: 404 });
+    expect(await state.sessions!.sweep()).toBe(1);
+    nowMs += 23 * 24 * 3600_000;
+    expect(await statuses()).toEqual({ usual: 404, week: 404, none: 404 });
+  });
+
+  test('follows the configuration: not at all, for a time, up to a length', async () => {
+    const store = await openStore('sqlite::memory:');
+    const state = await openState({ stored: { store, vault } });
+    const on = startBench({
+      state,
+      top: { conversations: { retention_days: 0.5, conversation_bytes_max: 1024 } },
+    });
+    ended.push(
+      () => state.close(),
+      () => on.stop(),
+    );
+    expect(state.sessions!.limits).toMatchObject({ isOn: true, retentionMs: 12 * 3600_000 });
+    enqueue(on);
+    const { id } = (await (await ask(on, 'responses', { input: 'x'.repeat(2000) })).json()) as { id: string };
+    const long = await ask(on, 'responses', { input: 'more', previous_response_id: id });
+    expect(long.status).toBe(400);
+    expect(await long.json()).toMatchObject({
+      error: { code: 'context_length_exceeded', param: 'previous_response_id' },
+    });
+    const off = startBench({ state, top: { conversations: { store: false } } });
+    ended.push(() => off.stop());
+    const blocks = hello.chat.blocks.map((block) => ({
+      ...block,
+      text: block.text.replaceAll('chatcmpl-1', 'chatcmpl-unkept'),
+    }));
+    off.upstream.enqueue({ kind: 'stream', blocks });
+    const unkept = (await (await ask(off, 'responses', { input: 'hi' })).json()) as { id: string };
+    expect(unkept.id).toContain('unkept');
+    const next = await ask(off, 'responses', { input: 'x', previous_response_id: unkept.id });
+    expect(await next.json()).toMatchObject({ error: { code: 'previous_response_not_found' } });
+    expect((await fetch(`${off.url}/v1/conversations`, { method: 'POST', body: '{}' })).status).toBe(404);
+  });
+});

@@ -1,3 +1,4 @@
+import type { State } from '../../src/server/state.ts';
 import { startBench, type Bench } from '../gateway/setup.ts';
 import type { UpstreamName } from './cases.ts';
 import { chatOnly } from './upstreams/chat.ts';
@@ -16,7 +17,11 @@ export interface Stage {
 
 export const upstreamNames: readonly UpstreamName[] = ['responses', 'messages', 'gemini', 'chat'];
 
-export function startStage(): Stage {
+export interface StageOptions {
+  readonly state?: State;
+}
+
+export function startStage({ state }: StageOptions = {}): Stage {
   const upstreams = {
     responses: startSimulator(responses),
     messages: startSimulator(messages),
@@ -30,11 +35,14 @@ export function startStage(): Stage {
     protocols: [protocol],
   });
   const bench = startBench({
+    state,
     providers: [
       openAi('responses', 'openai-responses'),
       openAi('chat', 'openai-chat'),
       { name: 'messages', type: 'anthropic', base_url: upstreams.messages.url },
       { name: 'gemini', type: 'google', base_url: upstreams.gemini.url },
+      // The same server, which is known to compact by itself.
+      { ...openAi('responses', 'openai-responses'), name: 'compacting', compacts: true },
     ].map((provider) => ({ ...provider, api_key: 'upstream-key', models: ['m'] })),
   });
   return {

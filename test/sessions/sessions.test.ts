@@ -5,10 +5,10 @@ import { pendingState } from '../../src/sessions/provider-state.ts';
 import {
   defaultSessionLimits,
   openSessions,
-  SessionTooLarge,
   type SessionLimits,
   type Sessions,
 } from '../../src/sessions/sessions.ts';
+import { SessionTooLarge } from '../../src/sessions/written.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { JsonObject } from '../../src/turn/json.ts';
@@ -315,6 +315,25 @@ describe.each(engines)('conversations in %s', (_, address) => {
     while ((await sessions.sweep()) > 0);
     expect(await words('r0')).toBeUndefined();
     expect(await words('r3')).toHaveLength(2);
+    await close();
+  });
+
+  test('all callers together lose the oldest conversations beyond the total', async () => {
+    await open({ totalBytesMax: 3_000 });
+    for (let i = 0; i < 4; i++) {
+      nowMs++;
+      await sessions.commit({
+        caller: `caller ${i}`,
+        parent: undefined,
+        inputs: [{ role: 'user', content: `${i}`.repeat(1_000) }],
+        response: { id: `r${i}`, output: [] },
+        native: false,
+      });
+    }
+    while ((await sessions.sweep()) > 0);
+    expect(await rows('session_snapshots')).toBeLessThan(4);
+    expect(await words('r3', 'caller 3')).toHaveLength(1);
+    expect(await words('r0', 'caller 0')).toBeUndefined();
     await close();
   });
 

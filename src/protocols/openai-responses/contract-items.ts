@@ -206,7 +206,9 @@ export const items: readonly Field[] = [
   { path: 'input[type=compaction]', is: 'parts.sealed_compaction', inside: ['encrypted_content'] },
   {
     path: 'input[type=compaction_trigger]',
-    elsewhere: refused('there is no compaction at this upstream'),
+    elsewhere: refused(
+      'without a store no summary can stand for what was said; with one, the model writes it',
+    ),
   },
   { path: 'input[type=item_reference]', is: 'parts.reference', inside: ['id'] },
   {

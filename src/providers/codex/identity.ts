@@ -28,6 +28,8 @@ export interface Identity {
   /** What else stands in its `client_metadata`. */
   readonly clientMetadata: Readonly<Record<string, string>>;
   readonly compacts: boolean;
+  /** At the route that does nothing else, whose requests say no more of it. */
+  readonly alone?: boolean;
 }
 
 /**
@@ -145,7 +147,7 @@ export function turnMetadata(identity: Identity): { readonly body: string; reado
     window_id: identity.window,
   };
   const kind: JsonObject = identity.compacts
-    ? { request_kind: 'compaction', compaction }
+    ? { request_kind: 'compaction', ...(identity.alone !== true && { compaction }) }
     : { request_kind: 'turn' };
   const whole = { ...own, ...kind, ...identity.turnMetadata };
   // It grows with the caller's tools.

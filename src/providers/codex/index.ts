@@ -16,7 +16,7 @@ import { keepSession, parentSession, settleSession } from './kept.ts';
 import { codexLogin, renewLogin } from './login.ts';
 import { fetchCatalog, type CatalogModel } from './models.ts';
 import { readQuotas, readUsage } from './quota.ts';
-import { membersFor, shapeRequest, writeRequest } from './request.ts';
+import { compactMembers, membersFor, shapeRequest, writeRequest } from './request.ts';
 import { createPool, poolLimits } from './socket-pool.ts';
 import { eitherSender, type EitherRequest } from './socket-send.ts';
 import { socketTurn } from './socket-turn.ts';
@@ -141,15 +141,17 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       call.state !== undefined,
     );
     const { scope } = call;
+    const alone = call.operation === 'compact';
     const conversation = readConversation(scope?.caller ?? '', instructions, items);
     const begunKey = conversation.asked;
     const transport = transportOf(call, conversation);
     const known = scope && decided.get(scope);
-    const identity = known
+    const resolved = known
       ? // The turn is the same at another account, which is another installation.
         { ...known, installation: known.ownInstallation ?? installationOf(account) }
       : identify(call, account, conversation, metadata, transport);
-    if (scope && !known) decided.set(scope, identity);
+    if (scope && !known) decided.set(scope, resolved);
+    const identity = { ...resolved, alone, compacts: alone || conversation.compacts };
     if (begunKey !== undefined) turns.begin(begunKey, identity.turn);
 
     members.set('client_metadata', JSON.stringify(clientMetadata(identity)));
@@ -157,14 +159,15 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     const tier = members.get('service_tier');
     const key = stateKey(account, identity);
     const state = turns.state(key);
+    if (alone) for (const name of members.keys()) if (!compactMembers.has(name)) members.delete(name);
     const wire: EitherRequest = {
-      url: `${base}/responses`,
+      url: `${base}/responses${alone ? '/compact' : ''}`,
       headers: headersFor(account, {
         ...identityHeaders(identity),
         ...(state !== undefined && { 'x-codex-turn-state': state }),
         ...(conversation.light && { 'x-openai-internal-codex-responses-lite': 'true' }),
         'x-codex-routing-hint': routingHint(call.model, tier),
-        accept: 'text/event-stream',
+        accept: alone ? '*/*' : 'text/event-stream',
         'content-type': 'application/json',
       }),
       body: writeRequest(members),
@@ -194,7 +197,9 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
         ...(inputs && { inputs: new Set(inputs as readonly InputKind[]) }),
       };
     },
-    offers: () => false,
+    offers: (operation) => operation === 'compact',
+    compacts: () => true,
+    forgets: true,
     allows: (_protocol, model) => membersFor(catalog.get(model)),
     configured: config.models?.map((id) => ({ id })),
     accounts: config.access_token === undefined ? [] : [{ name: 'default', token: config.access_token }],
@@ -213,7 +218,10 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
       return readUsage((await response.json()) as Json, Date.now());
     },
     prepare,
-    send: async (wire: EitherRequest, signal) => labelled(await send(wire, signal)),
+    async send(wire: EitherRequest, signal) {
+      const response = await send(wire, signal);
+      return wire.headers.accept === '*/*' ? response : labelled(response);
+    },
     close: () => pool.close(),
     settle: settleSession,
     classify: (failure, response) => classify(failure, response, Date.now()),

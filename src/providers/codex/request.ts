@@ -37,6 +37,18 @@ const withoutReasoning: ReadonlySet<string> = new Set(
 export const membersFor = (model: CatalogModel | undefined): ReadonlySet<string> =>
   model?.info.efforts?.length === 0 ? withoutReasoning : requestMembers;
 
+/** The members that the route for compactions takes. It answers in one piece, and says nothing that could be kept. */
+export const compactMembers: ReadonlySet<string> = new Set([
+  'model',
+  'input',
+  'instructions',
+  'tools',
+  'parallel_tool_calls',
+  'reasoning',
+  'prompt_cache_key',
+  'text',
+]);
+
 /** How the caller's system prompt goes up; it reaches the model in each of them. */
 export type InstructionMode = 'default' | 'minimal' | 'disabled';
 

@@ -33,6 +33,7 @@ export const demo: ProviderKind<DemoConfig> = {
       configured: models,
       accounts: [],
       anonymous: true,
+      forgets: true,
       discover: async () => models,
       prepare: (call) => ({ url: 'demo:', headers: {}, body: call.body }),
       send: async (request, signal) => respond(request, config.pace_ms, signal),

@@ -23,6 +23,7 @@ const paths: Record<Operation, Partial<Record<ProtocolId, string>>> = {
   },
   // Without the query it is 404.
   count: { 'anthropic-messages': '/v1/proxy/anthropic/v1/messages/count_tokens?beta=true' },
+  compact: {},
   embed: { 'openai-chat': '/v1/proxy/openai/v1/embeddings' },
   embed_batch: {},
 };

@@ -30,7 +30,7 @@ export type GoogleConfig = z.infer<typeof configSchema>;
 /** The client's deadline; who the client is, and whose project pays, is the gateway's own affair. */
 const protocolHeaders = ['x-server-timeout'] as const;
 
-const methods: Record<Operation, string> = {
+const methods: Partial<Record<Operation, string>> = {
   turn: 'generateContent',
   count: 'countTokens',
   embed: 'embedContent',
@@ -57,7 +57,7 @@ function createGoogle(config: GoogleConfig, deps: ProviderDeps): Provider {
     type: config.type,
     protocols: () => ['google-gemini'],
     abilities: () => ({}),
-    offers: (_operation, protocol) => protocol === 'google-gemini',
+    offers: (operation, protocol) => protocol === 'google-gemini' && methods[operation] !== undefined,
     configured: config.models?.map((id) => ({ id })),
     accounts: configuredAccounts(config),
     anonymous: true,

@@ -24,6 +24,12 @@ const configSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('The request members that a strict server takes; all others are left out, with a note'),
+  compacts: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether it compacts conversations itself, as OpenAI does; elsewhere the model is asked for a summary',
+    ),
 });
 
 export type OpenAiConfig = z.infer<typeof configSchema>;
@@ -37,6 +43,7 @@ const paths: Record<Operation, Partial<Record<ProtocolId, string>>> = {
     'openai-responses': '/responses',
     'anthropic-messages': '/messages',
   },
+  compact: { 'openai-responses': '/responses/compact' },
   count: { 'openai-responses': '/responses/input_tokens', 'anthropic-messages': '/messages/count_tokens' },
   embed: { 'openai-chat': '/embeddings' },
   embed_batch: {},
@@ -54,6 +61,7 @@ export const openai: ProviderKind<OpenAiConfig> = {
 function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
   const base = trimSlashes(config.base_url);
   const ownApi = new URL(base).hostname.endsWith('.openai.com');
+  const compacts = config.compacts ?? ownApi;
   const allowed = config.request_fields && new Set(config.request_fields);
   const fixed = baseHeaders(deps, config.headers);
   const headersFor = ({ secret }: Account): Record<string, string> =>
@@ -64,7 +72,9 @@ function createOpenAi(config: OpenAiConfig, deps: ProviderDeps): Provider {
     type: config.type,
     protocols: () => config.protocols,
     abilities: () => ({ modernChat: ownApi, reasoningContent: !ownApi }),
-    offers: (operation, protocol) => paths[operation][protocol] !== undefined,
+    offers: (operation, protocol) =>
+      paths[operation][protocol] !== undefined && (operation !== 'compact' || compacts),
+    compacts: () => compacts,
     allows: () => allowed,
     configured: config.models?.map((id) => ({ id })),
     accounts: configuredAccounts(config),

@@ -42,6 +42,8 @@ export const chatOnly: Wire = {
           return pieces(part.text).map((refusal) => ({ refusal }));
         case 'thought':
           return pieces(part.text).map((reasoning_content) => ({ reasoning_content }));
+        case 'compaction':
+          throw new Error('this server compacts nothing');
         case 'call': {
           const index = calls++;
           return [

@@ -95,6 +95,7 @@ function partsOf(said: Said): Body[] {
         return [{ functionCall: { name: part.name, args: JSON.parse(part.input) }, ...signature }];
       }
       case 'refusal':
+      case 'compaction':
         return [];
     }
   });

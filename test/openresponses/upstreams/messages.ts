@@ -95,6 +95,8 @@ function block(part: SaidPart, whole: boolean): Body {
       return { type: 'thinking', thinking: whole ? part.text : '', signature: whole ? part.seal : '' };
     case 'call':
       return { type: 'tool_use', id: part.id, name: part.name, input: whole ? JSON.parse(part.input) : {} };
+    case 'compaction':
+      throw new Error('this server compacts nothing');
   }
 }
 
@@ -110,6 +112,8 @@ function deltas(part: SaidPart): Body[] {
       ];
     case 'call':
       return pieces(part.input).map((partial_json) => ({ type: 'input_json_delta', partial_json }));
+    case 'compaction':
+      return [];
   }
 }
 

@@ -20,13 +20,17 @@ export interface Heard {
   readonly schema: boolean;
   readonly outputTokensMax: number | undefined;
   readonly reasoning: boolean;
+  /** The upstream is to compact the conversation itself. */
+  readonly compacts?: boolean;
 }
 
 export type SaidPart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'refusal'; readonly text: string }
   | { readonly kind: 'thought'; readonly text: string; readonly seal: string }
-  | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly input: string };
+  | { readonly kind: 'call'; readonly id: string; readonly name: string; readonly input: string }
+  /** What stands for the conversation so far, for the upstream's own eyes. */
+  | { readonly kind: 'compaction'; readonly summary: string };
 
 export interface Said {
   readonly parts: readonly SaidPart[];
@@ -48,6 +52,7 @@ export const seal = Buffer.from('a thought, sealed by the upstream').toString('b
  * proves by its words what reached it: the system prompt, earlier turns, an image's bytes, a tool's result.
  */
 export function answer(heard: Heard): Said {
+  if (heard.compacts) return { parts: [{ kind: 'compaction', summary: summaryOf(heard) }], stop: 'end' };
   const results = trailing(heard).filter((part) => part.kind === 'result');
   if (results.length > 0) {
     const sealed =
@@ -62,6 +67,7 @@ export function answer(heard: Heard): Said {
 }
 
 function spoken(heard: Heard, prompt: string): Said {
+  if (prompt.startsWith('Write a summary of this conversation')) return summarised(heard);
   if (/fail with 429/.test(prompt)) return { ...say(''), refuses: 'rate_limited' };
   if (/fail with 503/.test(prompt)) return { ...say(''), refuses: 'overloaded' };
   if (/break with an error/.test(prompt)) return { ...say('This will not last.'), breaks: 'error' };
@@ -83,6 +89,20 @@ function spoken(heard: Heard, prompt: string): Said {
   if (/pirate/i.test(heard.system)) return say('Arr, hello matey!');
   return say('Hello there, friend!');
 }
+
+/** A summary, unless the conversation itself says how it is to fail. */
+function summarised(heard: Heard): Said {
+  const summary = summaryOf(heard);
+  if (/nothing but silence/.test(summary)) return say('');
+  if (/a summary without end/.test(summary)) return { ...say(summary), stop: 'length' };
+  if (/a summary that breaks off/.test(summary)) return { ...say('This will not last.'), breaks: 'cut' };
+  if (/a summary that fails/.test(summary)) return { ...say('This will not last.'), breaks: 'error' };
+  return say(summary);
+}
+
+/** All that was said, which a summary must not lose. */
+const summaryOf = ({ turns }: Heard): string =>
+  `Summary. ${turns.flatMap(({ parts }) => texts(parts).filter((text) => !text.startsWith('Write a summary'))).join(' ')}`;
 
 const say = (text: string): Said => ({ parts: [{ kind: 'text', text }], stop: 'end' });
 
@@ -120,7 +140,8 @@ function nameIn(heard: Heard): string {
   const greeted = all
     .slice(told + 1)
     .some(({ role, text }) => role === 'assistant' && text.includes(`Hello ${name}`));
-  return name !== undefined && greeted ? `Your name is ${name}.` : 'I do not know your name.';
+  const summed = all.some(({ text }) => /Summary\..*My name is .*Hello/s.test(text));
+  return name !== undefined && (greeted || summed) ? `Your name is ${name}.` : 'I do not know your name.';
 }
 
 /** What the user side said since the model last spoke. */

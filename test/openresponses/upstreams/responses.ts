@@ -10,12 +10,15 @@ export const remembered = 'resp_remembered';
 
 /** OpenAI's Responses API. */
 export const responses: Wire = {
-  route: ({ pathname }) => (pathname === '/v1/responses' ? {} : undefined),
+  route: ({ pathname }) =>
+    pathname === '/v1/responses' ? {} : pathname === '/v1/responses/compact' ? { compacts: true } : undefined,
   unwelcome: (headers) =>
     headers.get('authorization') === 'Bearer upstream-key' ? undefined : 'Incorrect API key provided',
   faults: (body) => [
     ...requestSchemaFaults('openai-responses', body).filter((fault) => !optional.test(fault)),
-    ...unknownMembers('openai-responses', body).map((path) => `Unknown parameter: '${path}'.`),
+    ...unknownMembers('openai-responses', body)
+      .filter((path) => !ofMessages.test(path))
+      .map((path) => `Unknown parameter: '${path}'.`),
     ...itemFaults(body),
   ],
   heard,
@@ -70,6 +73,9 @@ export const responses: Wire = {
     return { status, body: { error: { message: text, type, param: null, code } } };
   },
 };
+
+/** Messages that came out of a compaction have ids, and go in again as they are. */
+const ofMessages = /^input\[\d+\]\.id$/;
 
 /** Required by the description and left out by every client: the API fills them in. */
 const optional = /must have required property '(strict|detail)'$/;
@@ -163,6 +169,8 @@ function item(part: SaidPart, index: number, said: Said): Body {
         summary: [{ type: 'summary_text', text: part.text }],
         encrypted_content: part.seal,
       };
+    case 'compaction':
+      return { id: `cmp_${index}`, type: 'compaction', encrypted_content: sealed(part.summary) };
     case 'call':
       return {
         id: `fc_${index}`,
@@ -175,6 +183,11 @@ function item(part: SaidPart, index: number, said: Said): Body {
   }
 }
 
+/** What the server seals for itself. */
+const sealPrefix = 'gAAAA';
+const sealed = (text: string): string => sealPrefix + btoa(text);
+const opened = (blob: string): string => atob(blob.slice(sealPrefix.length));
+
 const content = (part: Extract<SaidPart, { kind: 'text' | 'refusal' }>, whole: boolean): Body =>
   part.kind === 'text'
     ? { type: 'output_text', text: whole ? part.text : '', annotations: [], logprobs: [] }
@@ -183,19 +196,23 @@ const content = (part: Extract<SaidPart, { kind: 'text' | 'refusal' }>, whole: b
 function itemEvents(part: SaidPart, output_index: number, said: Said): Body[] {
   const done = item(part, output_index, said);
   const at = { item_id: done['id'], output_index };
-  const opened: Body = { ...done, ...(part.kind === 'thought' ? {} : { status: 'in_progress' }) };
-  if (part.kind === 'call') opened['arguments'] = '';
-  else if (part.kind === 'thought') opened['summary'] = [];
-  else opened['content'] = [];
+  const begun: Body = { ...done, ...(hasStatus(part) ? { status: 'in_progress' } : {}) };
+  if (part.kind === 'call') begun['arguments'] = '';
+  else if (part.kind === 'thought') begun['summary'] = [];
+  else if (part.kind !== 'compaction') begun['content'] = [];
   return [
-    { type: 'response.output_item.added', output_index, item: opened },
+    { type: 'response.output_item.added', output_index, item: begun },
     ...partEvents(part, at),
     { type: 'response.output_item.done', output_index, item: done },
   ];
 }
 
+const hasStatus = ({ kind }: SaidPart): boolean => kind !== 'thought' && kind !== 'compaction';
+
 function partEvents(part: SaidPart, at: Body): Body[] {
   switch (part.kind) {
+    case 'compaction':
+      return [];
     case 'text':
     case 'refusal': {
       const place = { ...at, content_index: 0 };
@@ -243,6 +260,9 @@ function itemFaults(body: Body): string[] {
     if (one['type'] === 'function_call_output' && !open.delete(id)) {
       faults.push(`No tool call found for function call output with call_id ${id}.`);
     }
+    if (one['type'] === 'compaction' && !string(one['encrypted_content']).startsWith(sealPrefix)) {
+      faults.push('The encrypted content could not be verified.');
+    }
     if (one['type'] === 'reasoning' && one['encrypted_content'] !== seal) {
       faults.push('The encrypted content could not be verified.');
     }
@@ -282,6 +302,7 @@ function heard(body: Body): Heard {
     parallel: body['parallel_tool_calls'] !== false,
     schema: object(object(body['text'])['format'])['type'] === 'json_schema',
     outputTokensMax: (body['max_output_tokens'] ?? undefined) as number | undefined,
+    compacts: items.at(-1)?.['type'] === 'compaction_trigger',
     reasoning: !['', 'none'].includes(string(object(body['reasoning'])['effort'])),
   };
 }
@@ -294,6 +315,10 @@ function partsOf(one: Body): HeardPart[] {
       return [{ kind: 'call', id: string(one['call_id']), name: string(one['name']) }];
     case 'function_call_output':
       return [{ kind: 'result', id: string(one['call_id']), text: textOf(one['output']) }];
+    case 'compaction':
+      return [{ kind: 'text', text: opened(string(one['encrypted_content'])) }];
+    case 'compaction_trigger':
+      return [];
     case 'reasoning':
       return [{ kind: 'thought', seal: string(one['encrypted_content']) }];
   }

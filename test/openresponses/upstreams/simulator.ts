@@ -6,7 +6,7 @@ export type Body = Record<string, unknown>;
 /** One vendor's side of the wire: what its API refuses, and how it writes what its model says. */
 export interface Wire {
   /** Whether a path is this API's, and what it says beside the body: the model's name, for one. */
-  route(url: URL): { model?: string; stream?: boolean } | undefined;
+  route(url: URL): { model?: string; stream?: boolean; compacts?: boolean } | undefined;
   /** Why the request is refused before its body is read: a header that lacks. */
   unwelcome(headers: Headers): string | undefined;
   /** Everything that the real API would not take, one line each. */
@@ -59,10 +59,13 @@ export function startSimulator(wire: Wire): Simulator {
       const faults = wire.faults(body);
       if (faults.length > 0) return refuse('invalid', faults.join('; '));
       bodies.push(body);
-      const said = answer(wire.heard(body));
+      const heard = wire.heard(body);
+      const said = answer(route.compacts ? { ...heard, compacts: true } : heard);
       if (said.refuses) return refuse(said.refuses, 'not now');
       if (!stream)
-        return said.breaks ? refuse('overloaded', 'not now') : Response.json(wire.whole(said, body));
+        return said.breaks
+          ? refuse('overloaded', 'not now')
+          : Response.json(route.compacts ? resource(wire.whole(said, body)) : wire.whole(said, body));
       return streamed(wire, said, wire.events(said, body));
     },
   });
@@ -72,6 +75,14 @@ export function startSimulator(wire: Wire): Simulator {
     stop: () => server.stop(true),
   };
 }
+
+const resource = ({ id, created_at, output, usage }: Body): Body => ({
+  id,
+  object: 'response.compaction',
+  created_at,
+  output,
+  usage,
+});
 
 /** Each event goes out by itself, as from a model that takes its time. */
 function streamed(wire: Wire, said: Said, events: readonly SseBlock[]): Response {

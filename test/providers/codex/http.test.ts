@@ -189,13 +189,16 @@ describe('what the backend does not take', () => {
     expect(strict.backend.asked).toEqual([]);
   });
 
-  test.each(['previous_response_id', 'conversation'])(
+  test.each([
+    ['previous_response_id', 400, { code: 'previous_response_not_found', param: 'previous_response_id' }],
+    ['conversation', 404, { message: "Conversation with id 'resp_1' not found." }],
+  ] as const)(
     '%s of somewhere else is refused: there is nothing to go on from',
-    async (name) => {
+    async (name, status, error) => {
       await using bench = await startBench();
       const response = await post(bench, '/v1/responses', { input: 'hi', [name]: 'resp_1' });
-      expect(response.status).toBe(400);
-      expect(((await response.json()) as { error: { param: string } }).error.param).toBe(name);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ error });
       expect((await post(bench, '/v1/responses', { input: 'hi', [name]: null })).status).toBe(200);
       expect(bench.backend.faults).toEqual([]);
     },

@@ -1,5 +1,5 @@
 import { accessToken, accountId, idToken } from './tokens.ts';
-import { bodyFaults, headerFaults } from './rules.ts';
+import { bodyFaults, compactFaults, headerFaults } from './rules.ts';
 import { replies } from './replies.ts';
 import { socketSide, type SocketAnswer, type Wire } from './socket.ts';
 
@@ -48,6 +48,8 @@ export interface Backend {
   /** The query with which models were asked for. */
   readonly modelQueries: string[];
   models: Json[];
+  /** Unset where the route for compactions is gone. */
+  compactRoute: boolean;
   /** Set to let the official client in as it comes: no rule is looked at. */
   lenient: boolean;
   /** Set to refuse renewals. */
@@ -155,6 +157,20 @@ export function startBackend(): Backend {
     return Response.json({ plan_type: 'plus', rate_limit, credits: null });
   }
 
+  async function compact(request: Request): Promise<Response> {
+    if (!backend.compactRoute) return new Response(null, { status: 404 });
+    const { headers } = request;
+    const account = backend.tokens.get(headers.get('authorization')?.replace(/^Bearer /, '') ?? '');
+    if (account === undefined || headers.get('chatgpt-account-id') !== account)
+      return failure(401, { message: 'Provided authentication token is expired.', code: 'token_expired' });
+    const body = (await request.json()) as Json;
+    backend.asked.push({ headers, body, account });
+    const faults = compactFaults(body, headers, { slugs: backend.models.map(({ slug }) => String(slug)) });
+    backend.faults.push(...faults);
+    if (faults.length > 0) return detail(400, faults[0]!);
+    return Response.json({ output: [{ type: 'compaction', encrypted_content: 'gAAAA_compacted' }] });
+  }
+
   function grant(account: string): Response {
     const access = accessToken({ account, serial: ++serial });
     const refresh_token = `rt-${serial}`;
@@ -226,6 +242,7 @@ export function startBackend(): Backend {
       const { pathname, search, searchParams } = new URL(request.url);
       if (pathname === '/backend-api/codex/responses' && request.method === 'POST') return responses(request);
       if (pathname === '/backend-api/codex/responses') return side.upgrade(request, server);
+      if (pathname === '/backend-api/codex/responses/compact') return compact(request);
       if (pathname === '/backend-api/codex/models') {
         backend.modelQueries.push(search);
         const bearer = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
@@ -259,6 +276,7 @@ export function startBackend(): Backend {
       model('gpt-6.1-sol', { support_verbosity: false }),
       model('hidden', { visibility: 'none' }),
     ],
+    compactRoute: true,
     lenient: false,
     renewalError: undefined,
     devicePending: 0,

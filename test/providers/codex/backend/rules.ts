@@ -52,7 +52,7 @@ const mirrors = [
   ['installation_id', 'x-codex-installation-id', undefined],
 ] as const;
 
-export function headerFaults(headers: Headers): string[] {
+export function headerFaults(headers: Headers, accept = 'text/event-stream'): string[] {
   const faults: string[] = [];
   for (const [name] of headers) if (!headersKnown.has(name)) faults.push(`Unknown header: ${name}`);
   for (const name of needed) if (!headers.get(name)) faults.push(`Missing header: ${name}`);
@@ -60,7 +60,7 @@ export function headerFaults(headers: Headers): string[] {
   const originator = headers.get('originator') ?? '';
   const ownAgent = new RegExp(`^${originator}/\\d+\\.\\d+\\.\\d+ \\([^;)]+; [^)]+\\) \\S+`);
   if (!ownAgent.test(agent)) faults.push(`Not the user agent of ${originator}: ${agent}`);
-  if (headers.get('accept') !== 'text/event-stream') faults.push('accept must be text/event-stream');
+  if (headers.get('accept') !== accept) faults.push(`accept must be ${accept}`);
   if (headers.get('content-type') !== 'application/json')
     faults.push('content-type must be application/json');
   const window = headers.get('x-codex-window-id') ?? '';
@@ -173,6 +173,34 @@ export function bodyFaults(body: Json, headers: Headers, catalog: Catalog): stri
   if ((headers.get('x-codex-routing-hint') ?? '') !== `model=${body.model}${tier}`)
     faults.push('x-codex-routing-hint is not of this request');
   return faults;
+}
+
+/** Members of the route for compactions, as the official client before 0.145 sends them. */
+const compactMembers: ReadonlySet<string> = new Set([
+  'model',
+  'input',
+  'instructions',
+  'tools',
+  'parallel_tool_calls',
+  'reasoning',
+  'prompt_cache_key',
+  'text',
+]);
+
+/** Faults of a request that asks for a compaction at the route for it. */
+export function compactFaults(body: Json, headers: Headers, catalog: Catalog): string[] {
+  const faults = headerFaults(headers, '*/*');
+  for (const name of Object.keys(body))
+    if (!compactMembers.has(name)) faults.push(`Unsupported parameter: ${name}`);
+  if (!catalog.slugs.includes(String(body.model)))
+    faults.push(`The '${body.model}' model is not supported when using Codex with a ChatGPT account.`);
+  if (!Array.isArray(body.input)) return [...faults, 'Input must be a list'];
+  if ((body.input as Json[]).some(({ type }) => type === 'compaction_trigger'))
+    faults.push('the route is the trigger');
+  const metadata = parsed(headers.get('x-codex-turn-metadata') ?? '');
+  if (metadata?.request_kind !== 'compaction' || metadata.compaction !== undefined)
+    faults.push('the turn metadata must name a compaction and no more of it');
+  return [...faults, ...itemFaults(body.input as Json[]), ...toolFaults(body.tools)];
 }
 
 const prefixes: Record<string, string> = {
