@@ -56,6 +56,7 @@ export interface ConfiguredAccount {
   readonly name: string;
   readonly token: string;
   readonly more?: JsonObject;
+  readonly profile?: JsonObject;
   readonly priority?: number;
   readonly weight?: number;
 }
@@ -63,14 +64,14 @@ export interface ConfiguredAccount {
 /** An account of the configuration, which no store knows. */
 export const configuredAccount = (
   provider: string,
-  { name, token, more, priority = 0, weight = 1 }: ConfiguredAccount,
+  { name, token, more, profile = {}, priority = 0, weight = 1 }: ConfiguredAccount,
 ): Account => ({
   id: `config:${provider}/${name}`,
   provider,
   name,
   kind: 'api_key',
   secret: { token, more },
-  profile: {},
+  profile,
   priority,
   weight,
   enabled: true,

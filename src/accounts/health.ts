@@ -70,7 +70,8 @@ function reason(failure: Failure): string {
   const { kind, status } = failure;
   const words = kind.replaceAll('_', ' ');
   const code = machineWord(failure.code);
-  return code === undefined || code === kind ? `${words} (${status})` : `${words} (${status} ${code})`;
+  const what = code === undefined || code === kind ? `${words} (${status})` : `${words} (${status} ${code})`;
+  return failure.cure === undefined ? what : `${what}: ${failure.cure}`;
 }
 
 /** What kind of failure stands behind a health, and with which status; `undefined` when it is well. */

@@ -32,9 +32,15 @@ export interface Login {
   };
   /** With a secret that somebody has at hand; `what` says which, for people. */
   readonly token?: { readonly what: string; take(token: string): Promise<LoggedIn> };
+  /** Further places of the same provider where one logs in, by the names that the configuration gives them. */
+  readonly places?: Readonly<Record<string, Login>>;
 }
 
-export type LoginWay = keyof Login;
+export type LoginWay = Exclude<keyof Login, 'places'>;
+
+/** The ways to an account at a place of a provider, the usual one unless named; `undefined` where there is none. */
+export const loginAt = (login: Login | undefined, place: string | undefined): Login | undefined =>
+  place === undefined ? login : login?.places?.[place];
 
 /** A login that waits for the browser. */
 export interface BrowserLogin {

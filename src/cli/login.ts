@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { LoggedIn, Login, LoginWay } from '../accounts/login.ts';
+import { loginAt, type LoggedIn, type Login, type LoginWay } from '../accounts/login.ts';
 import {
   receiveOnLoopback,
   redirectUri,
@@ -20,6 +20,8 @@ import { withState, type StateFlags } from './with-state.ts';
 export interface LoginFlags extends StateFlags {
   /** What to call the account. */
   readonly name?: string;
+  /** The place to log in at, where the provider has several. */
+  readonly at?: string;
   readonly device?: boolean;
   /** `false`: the browser is elsewhere, and what it shows is pasted here. */
   readonly browser?: boolean;
@@ -42,9 +44,12 @@ export function login(name: string, flags: LoginFlags, host: Host): Promise<numb
         const names = config.providers.map((entry) => entry.name).join(', ');
         return await complain(host, `there is no provider ${name}; there are ${names}`, 1);
       }
-      const way = wayOf(flags, host, provider.login);
-      if (way === undefined) return await complain(host, refusal(provider), 2);
-      const gave = await ways[way](provider.login!, flags, host);
+      const offered = loginAt(provider.login, flags.at);
+      if (offered === undefined && flags.at !== undefined)
+        return await complain(host, strangePlace(provider, flags.at), 1);
+      const way = wayOf(flags, host, offered);
+      if (way === undefined) return await complain(host, refusal(provider, offered), 2);
+      const gave = await ways[way](offered!, flags, host);
       if (way === 'token') await tryOut(provider, gave, flags, host);
       const { account, renewed } = await keepLogin(state, provider, gave, flags.name);
       const told = `${escapeControls(account.name)} at ${provider.name}`;
@@ -93,7 +98,13 @@ function wayOf(flags: LoginFlags, { stdin }: Host, offered: Login = {}): LoginWa
   return offered.token && stdin.terminal ? 'token' : undefined;
 }
 
-function refusal({ name, login = {} }: Provider): string {
+function strangePlace({ name, login }: Provider, place: string): string {
+  const known = Object.keys(login?.places ?? {});
+  const others = known.length === 0 ? 'it has one place only' : `there are ${known.join(', ')}`;
+  return `${name} has no place ${place} to log in at; ${others}`;
+}
+
+function refusal({ name }: Provider, login: Login = {}): string {
   const flags = [
     login.oauth && 'no flag or --no-browser',
     login.device && '--device',

@@ -128,6 +128,7 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .description('Log in to a provider, and keep that as an account')
     .argument('<provider>', 'the provider’s name')
     .option('--name <name>', 'what to call the account', word)
+    .option('--at <place>', 'where to log in, at a provider that has several places', word)
     .addOption(new Option('--device', 'confirm a code on another device').conflicts(otherWays('device')))
     .addOption(
       new Option('--no-browser', 'the browser is elsewhere; paste what it shows').conflicts(

@@ -5,6 +5,7 @@ import type { Candidate, Choice } from '../routing/choice.ts';
 import { dropCharge, openCharge, settleCharge } from '../telemetry/charges.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import type { Note } from '../turn/note.ts';
 import { failureReply, finishRecord, UpstreamRefusal } from './answer.ts';
 import { conversationKey } from './conversation-key.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
@@ -201,10 +202,11 @@ export function send(
   record: TurnRecord,
 ): Promise<Response> {
   const wire = provider.prepare(call, account);
-  if (wire.notes !== undefined && wire.notes.length > 0) {
-    refuseLosses(wire.notes, deps.strict);
-    record.notes = [...record.notes, ...wire.notes];
-  }
+  const told = (notes: readonly Note[]): void => {
+    refuseLosses(notes, deps.strict);
+    record.notes = [...record.notes, ...notes];
+  };
+  if (wire.notes !== undefined && wire.notes.length > 0) told(wire.notes);
   const { firstByteMs, watch } = deps;
   const timer = firstByteMs === undefined ? undefined : setTimeout(() => abort.abort(), firstByteMs);
   // Counting is free; everything else may cost something from here on, even when its answer never comes.
@@ -213,7 +215,7 @@ export function send(
     watch,
     abort,
     record,
-    () => provider.send(wire, abort.signal),
+    () => provider.send(wire, abort.signal, told),
     (error) => {
       // What the provider itself found out, before there was an answer to read.
       if (error instanceof FailureError) {

@@ -127,8 +127,9 @@ export interface Provider {
   /**
    * Sends a prepared request by whatever transport it has. The answer has the form of one over HTTP: a status, headers
    * and a body, for a stream of server-sent events; the header `dragoman-transport` says how it came, if not by HTTP.
+   * @param told takes what is lost of the request only on the way it now goes; it throws where that is refused
    */
-  send(request: WireRequest, signal: AbortSignal): Promise<Response>;
+  send(request: WireRequest, signal: AbortSignal, told?: (notes: readonly Note[]) => void): Promise<Response>;
   /** Lets go of connections that wait for another request; those in use end with it. Nothing is sent after it. */
   close?(): void;
   /** The last moment to leave something with a conversation, before its turn is stored. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isConfigured, type Account } from '../accounts/account.ts';
+import { loginAt } from '../accounts/login.ts';
 import { LoginFailed } from '../accounts/oauth.ts';
 import { conflict, route, unknown, unprocessable, type AdminDeps, type AdminRoute } from './admin-route.ts';
 import { FailureError } from '../turn/failure.ts';
@@ -33,6 +34,7 @@ export const accountRoutes: readonly AdminRoute[] = [
         .string()
         .regex(/^\S{1,64}$/, 'must be one word of up to 64 characters')
         .optional(),
+      at: z.string().max(64).optional(),
       priority: priority.optional(),
       weight: weight.optional(),
       check: z.boolean().default(true),
@@ -40,7 +42,7 @@ export const accountRoutes: readonly AdminRoute[] = [
     async (deps, { input }) => {
       const { state, catalog } = deps;
       const provider = catalog.provider(input.provider) ?? unknown(`provider ${input.provider}`);
-      const take = provider.login?.token?.take;
+      const take = loginAt(provider.login, input.at)?.token?.take;
       if (take === undefined) conflict(`the provider ${provider.name} takes no API keys`);
       try {
         const gave = await take(input.api_key);

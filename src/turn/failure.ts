@@ -38,6 +38,8 @@ export interface Failure {
   readonly status: number;
   /** For people; never holds a secret. */
   readonly message: string;
+  /** What a person can do about an account's trouble, in words of ours: it is stored and shown as it is. */
+  readonly cure?: string;
   /** The request field at fault, as the client's protocol writes its path. */
   readonly param?: string;
   /** A machine word such as `model_not_found`, upstream's own where it gave one. */

@@ -9,7 +9,8 @@ const taskMs = 60_000;
 const pipesMs = 1_000;
 
 /**
- * Lets a client do its task through the gateway on a model of `upstream`; what went wrong, nothing when all is well.
+ * Lets a client do its task through the gateway on a model of `upstream`, or on another that is asked in the same
+ * protocol; what went wrong, nothing when all is well.
  * Judged by what was done, not by what is claimed: the tool left a file with a random text behind, its result
  * reached the upstream in the upstream's own protocol, and the model's last words about it reached the client.
  */
@@ -17,6 +18,7 @@ export async function attempt(
   client: Client,
   upstream: UpstreamName,
   stage: Stage,
+  at: Pick<Task, 'provider' | 'model'> = { provider: upstream, model: client.model ?? 'tools' },
 ): Promise<string | undefined> {
   const program = client.program.at(-1)!;
   if (!existsSync(program)) return `${program} is not installed: npm ci --prefix test/clients`;
@@ -26,8 +28,7 @@ export async function attempt(
     folder: join(root, 'work'),
     home: join(root, 'home'),
     gateway: stage.gateway.url,
-    provider: upstream,
-    model: client.model ?? 'tools',
+    ...at,
     secret,
   };
   const result = client.result?.(task) ?? secret;
@@ -42,6 +43,7 @@ export async function attempt(
     const faults = [
       ...(ended.status === 0 ? [] : [`the client ended with ${ended.status}`]),
       ...arrivalFaults(client, upstream, stage, result),
+      ...stage.duo.faults(),
       ...(read(join(task.folder, 'seen.txt')).includes(secret)
         ? []
         : ['the tool left no file with the text behind']),

@@ -8,6 +8,7 @@ import { claudeCode } from './claude-code.ts';
 import type { Client } from './client.ts';
 import { storyNames, tell, type Way } from './codex-stories.ts';
 import { codex, codexCompacted, codexCompacting, codexPatching, codexResumed } from './codex.ts';
+import { duoClaude, duoDatedGpt, duoGpt, type DuoModel } from './duo.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
 import { onSubscription } from './on-subscription.ts';
@@ -26,6 +27,12 @@ const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
   [opencodeMessages, ['responses', 'chat', 'gemini']],
   [opencodeResponses, ['chat', 'messages', 'gemini']],
   [opencodeGemini, ['responses', 'chat', 'messages']],
+];
+
+/** On GitLab Duo, by way of a simulated instance and its gateway; first the protocols that the client speaks itself. */
+const onDuo: readonly (readonly [Client, readonly DuoModel[]])[] = [
+  [claudeCode, [duoClaude, duoGpt]],
+  [codex, [duoDatedGpt, duoClaude]],
 ];
 
 const ways: readonly Way[] = [
@@ -55,6 +62,15 @@ try {
       const name = `${client.name} (${client.protocol}) on a ${upstream} upstream completes a tool task`;
       await judged(name, async () => {
         const problem = await attempt(client, upstream, stage);
+        return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
+      });
+    }
+  }
+  for (const [client, models] of onDuo) {
+    for (const { model, upstream } of models) {
+      const name = `${client.name} (${client.protocol}) on GitLab Duo’s ${model} completes a tool task`;
+      await judged(name, async () => {
+        const problem = await attempt(client, upstream, stage, { provider: 'duo', model });
         return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
       });
     }

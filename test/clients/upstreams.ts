@@ -1,6 +1,7 @@
 import { unknownMembers } from '../conformance/request-members.ts';
 import { requestSchemaFaults } from '../conformance/schema.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
+import { duoClaude, duoDatedGpt, duoGpt, startDuo, type Duo } from './duo.ts';
 
 /** Protocols that an upstream is asked in, by the name of its provider in the gateway under test. */
 export const upstreams = {
@@ -29,6 +30,7 @@ export interface Arrival {
  */
 export interface Stage {
   readonly gateway: Gateway;
+  readonly duo: Duo;
   /** What arrived behind the gateway under test since `forget`. */
   readonly arrivals: readonly Arrival[];
   forget(): void;
@@ -37,16 +39,27 @@ export interface Stage {
 
 /** Model names that the upstreams have; clients treat those they know from their catalogs otherwise. */
 const models = { tools: 'tools', agent: 'agent', 'gpt-5.5': 'tools', echo: 'echo' };
+const duoModels = [duoClaude, duoGpt, duoDatedGpt].map(({ model }) => [model, 'tools'] as const);
 
 export async function startStage(): Promise<Stage> {
   const far = await startGateway({
     providers: [{ name: 'demo', type: 'demo', pace_ms: 0 }],
     extra: {
-      models: Object.fromEntries(Object.entries(models).map(([name, model]) => [name, [`demo/${model}`]])),
+      models: Object.fromEntries(
+        [...Object.entries(models), ...duoModels].map(([name, model]) => [name, [`demo/${model}`]]),
+      ),
     },
   });
   const arrivals: Arrival[] = [];
   const relay = startRelay(far.url, arrivals);
+  const duo = startDuo(async (path, body) => {
+    const arrival: Arrival = { path, body };
+    arrivals.push(arrival);
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(far.url + path, { method: 'POST', headers, body });
+    arrival.status = response.status;
+    return response;
+  });
   const openAi = (name: string, protocol: string) => ({
     name,
     type: 'openai',
@@ -55,19 +68,24 @@ export async function startStage(): Promise<Stage> {
   });
   const gateway = await startGateway({
     providers: [
-      openAi('responses', 'openai-responses'),
-      openAi('chat', 'openai-chat'),
-      { name: 'messages', type: 'anthropic', base_url: relay.url },
-      { name: 'gemini', type: 'google', base_url: relay.url },
-    ].map((provider) => ({ ...provider, api_key: 'unused', models: Object.keys(models) })),
+      duo.entry,
+      ...[
+        openAi('responses', 'openai-responses'),
+        openAi('chat', 'openai-chat'),
+        { name: 'messages', type: 'anthropic', base_url: relay.url },
+        { name: 'gemini', type: 'google', base_url: relay.url },
+      ].map((provider) => ({ ...provider, api_key: 'unused', models: Object.keys(models) })),
+    ],
   });
   return {
     gateway,
+    duo,
     arrivals,
     forget: () => void arrivals.splice(0),
     async stop() {
       await gateway.stop();
       relay.stop();
+      await duo.stop();
       await far.stop();
     },
   };

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Provider, ProviderKind } from '../../src/providers/provider.ts';
+import type { ProtocolId } from '../../src/turn/part.ts';
 import { projectRoot } from '../support/program.ts';
 
 /** For each kind of provider and protocol that it speaks: what it takes of a request. From the providers themselves. */
@@ -34,8 +35,12 @@ function rowsOf(kind: AnyKind): string[] {
   const configured = JSON.stringify(kind.configSchema.toJSONSchema({ io: 'input' })).includes(
     '"request_fields"',
   );
-  return provider.protocols(anyModel).map((protocol) => {
-    const allowed = provider.allows?.(protocol, anyModel);
+  // Which protocol is spoken may hang on the model.
+  const spoken = new Map<ProtocolId, string>();
+  for (const model of [anyModel, ...(provider.configured ?? []).map(({ id }) => id)])
+    for (const protocol of provider.protocols(model)) if (!spoken.has(protocol)) spoken.set(protocol, model);
+  return [...spoken].map(([protocol, model]) => {
+    const allowed = provider.allows?.(protocol, model);
     const takes = allowed
       ? [...allowed]
           .sort()

@@ -12,7 +12,7 @@ import { readme } from './readme.ts';
 import { generated, withGenerated } from './tables.ts';
 
 const read = (name: string): string => readFileSync(join(projectRoot, 'docs', name), 'utf8');
-const documents = ['configuration.md', 'operations.md', 'providers/codex.md'];
+const documents = ['configuration.md', 'operations.md', 'providers/codex.md', 'providers/gitlab-duo.md'];
 
 /** What stands between backticks in the first column of the table under a heading. */
 function firstColumn(text: string, heading: string): string[] {

@@ -3,6 +3,8 @@ import { overridable, vendors } from '../../src/config/load.ts';
 import { providerSchemas } from '../../src/gateway.ts';
 import { turnMetrics } from '../../src/telemetry/metrics.ts';
 import { codexRows } from './codex-table.ts';
+import { matrix } from '../providers/gitlab/matrix.ts';
+import { featureTable, taskTable } from '../providers/gitlab/plan.ts';
 import { parsePrometheus } from '../telemetry/prometheus-text.ts';
 import { turnRecord } from '../telemetry/records.ts';
 
@@ -12,6 +14,9 @@ export const generated: Readonly<Record<string, () => string>> = {
   'environment variables': variablesTable,
   metrics: metricsTable,
   'request members': () => table(['Responses', 'Chat Completions', 'Messages', 'what happens'], codexRows()),
+  capabilities: matrix,
+  'codex features': featureTable,
+  'plan tasks': taskTable,
 };
 
 /** `text` with its generated parts as they should be. */
@@ -53,9 +58,21 @@ function configurationTables(): string {
       (kind) =>
         `### \`providers\`, type \`${kind.properties!.type!.const}\`\n\n${keyTable(kind.properties!, kind.required ?? [])}`,
     ),
-    `### An entry of \`accounts\`\n\n${entryTable(kinds[0]!.properties!.accounts!.items!)}`,
+    ...entriesOf(kinds).map(([name, entry]) => `### An entry of \`${name}\`\n\n${entryTable(entry)}`),
     `### A target of \`models\`, unless it is text\n\n${entryTable(mapping(schema.properties!.models!))}`,
   ].join('\n\n');
+}
+
+/** The entries of lists that kinds of provider have, each with the members that any kind gives it. */
+function entriesOf(kinds: readonly Node[]): [name: string, entry: Node][] {
+  const entries = new Map<string, Node>();
+  for (const { properties = {} } of kinds)
+    for (const [name, { items }] of Object.entries(properties)) {
+      if (items?.properties === undefined) continue;
+      const known = entries.get(name) ?? items;
+      entries.set(name, { ...known, properties: { ...known.properties, ...items.properties } });
+    }
+  return [...entries];
 }
 
 /** What an alias's target is, where it is a mapping. */

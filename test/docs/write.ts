@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withGenerated } from './tables.ts';
 
-for (const name of ['configuration.md', 'operations.md', 'providers/codex.md']) {
+for (const name of ['configuration.md', 'operations.md', 'providers/codex.md', 'providers/gitlab-duo.md']) {
   const path = join(import.meta.dir, '../../docs', name);
   writeFileSync(path, withGenerated(readFileSync(path, 'utf8')));
 }

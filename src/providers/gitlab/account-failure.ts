@@ -10,6 +10,7 @@ export type Trouble =
   | 'insufficient_credits'
   | 'insufficient_scope'
   | 'token_refused'
+  | 'instance_not_configured'
   | 'gateway_token_refused'
   | 'grant_not_for_proxy';
 
@@ -28,6 +29,8 @@ export const cures: Readonly<Record<Trouble, string>> = {
     'its scopes are too narrow: it needs `ai_features` (and `read_user`), or `api` where the instance has no `ai_features`',
   token_refused:
     'GitLab does not take its token any more: it was revoked or has expired; log in again or make a new token',
+  instance_not_configured:
+    'the GitLab instance that it was logged in at is not configured any more: put it back as base_url or among instances, or log in again',
   gateway_token_refused:
     'the AI gateway does not take the token that GitLab has just given for it: try later, and check that gateway_url belongs to this instance',
   grant_not_for_proxy:
@@ -53,6 +56,7 @@ export const accountFailure = (
   status: 403,
   ...kinds[code],
   message: `the account ${name} at ${provider} cannot serve this: ${cures[code]}`,
+  cure: cures[code],
   code,
   retryable: false,
   ...(code === 'insufficient_credits' && { retryAfterMs: creditsMs }),

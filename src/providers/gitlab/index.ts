@@ -1,77 +1,13 @@
-import { z } from 'zod';
+import type { Account } from '../../accounts/account.ts';
 import { FailureError } from '../../turn/failure.ts';
-import { accountsSchema, configuredAccounts } from '../credentials.ts';
-import { trimSlashes } from '../http.ts';
-import type { Provider, ProviderDeps, ProviderKind } from '../provider.ts';
-import { createGrants } from './grant.ts';
-import type { Instance } from './instance.ts';
-import { createLogin, createRenew, type Application } from './login.ts';
+import type { ModelInfo, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
+import { accountsIn, configSchema, instancesOf, type GitlabConfig } from './config.ts';
 import { createModelList } from './model-list.ts';
-import {
-  abilitiesOf,
-  namedModel,
-  offered,
-  protocolsOf,
-  resolveName,
-  usualPreference,
-  type ListedModel,
-} from './models.ts';
+import { abilitiesOf, namedModel, offered, protocolsOf, resolveName, type ListedModel } from './models.ts';
 import { mayFallBack } from './rest-failures.ts';
 import { askRest } from './rest.ts';
-import { hasRoute, prepare, sender, type GatewayRequest } from './transport.ts';
-import { judge } from './verdict.ts';
-
-const publicList =
-  'https://gitlab.com/gitlab-org/modelops/applied-ml/code-suggestions/ai-assist/-/raw/main/ai_gateway/model_selection/models.yml';
-
-const configSchema = z.strictObject({
-  name: z.string(),
-  type: z.literal('gitlab'),
-  base_url: z
-    .url()
-    .default('https://gitlab.com')
-    .describe('The root of the GitLab instance, with its path where it has one'),
-  gateway_url: z.url().default('https://cloud.gitlab.com/ai').describe('The root of its AI gateway'),
-  api_key: z.string().min(1).optional().describe('A personal access token'),
-  accounts: accountsSchema,
-  client_id: z.string().min(1).optional().describe('Of your own OAuth application, for `dragoman login`'),
-  client_secret: z.string().min(1).optional().describe('Of a confidential application only'),
-  redirect_port: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(8085)
-    .describe('Of the registered http://127.0.0.1:PORT/callback'),
-  scope: z.string().min(1).default('ai_features read_user').describe('What a login asks for'),
-  grant: z
-    .enum(['third_party_agents', 'code_suggestions'])
-    .default('third_party_agents')
-    .describe('The endpoint that gives access to the gateway'),
-  transport: z
-    .enum(['gateway-first', 'rest'])
-    .default('gateway-first')
-    .describe('rest asks the REST fallback only, code-suggestions unless that says otherwise'),
-  rest_fallback: z
-    .enum(['off', 'code-suggestions', 'chat'])
-    .default('off')
-    .describe('What a text is asked for where the gateway lets nobody in; it carries text only'),
-  models: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('Otherwise those of the gateway’s public list'),
-  models_url: z
-    .union([z.url(), z.literal('off')])
-    .default(publicList)
-    .describe('Where that list is read from, once a day; off keeps to the built-in one'),
-  preferred: z
-    .array(z.string().min(1))
-    .min(1)
-    .default([...usualPreference])
-    .describe('What `gitlab-duo` stands for: the first of these that there is'),
-});
-
-export type GitlabConfig = z.infer<typeof configSchema>;
+import { createSites, loginOf } from './sites.ts';
+import { hasRoute, prepare, type GatewayRequest } from './transport.ts';
 
 /** GitLab Duo: the models of GitLab's AI gateway, by a login at a GitLab instance. */
 export const gitlab: ProviderKind<GitlabConfig> = {
@@ -82,23 +18,32 @@ export const gitlab: ProviderKind<GitlabConfig> = {
 
 /** The same with a clock of one's own. */
 export function createGitlab(config: GitlabConfig, deps: ProviderDeps, nowMs: () => number): Provider {
-  const instance: Instance = {
-    url: trimSlashes(config.base_url),
-    userAgent: deps.userAgent,
-    fetch: deps.fetch,
-  };
-  const grants = createGrants(instance, config.grant, nowMs);
-  const send = sender(deps, grants, trimSlashes(config.gateway_url));
   const list = createModelList(
     config.models_url === 'off' ? undefined : config.models_url,
     deps.fetch,
     nowMs,
   );
-  const application = applicationOf(config);
+  const sites = createSites({
+    provider: config.name,
+    instances: instancesOf(config),
+    deps,
+    models: () => list.models,
+    pinsChanged: () => (made = undefined),
+    nowMs,
+  });
   const isRestOnly = config.transport === 'rest';
   const service = isRestOnly && config.rest_fallback === 'off' ? 'code-suggestions' : config.rest_fallback;
   const entryOf = (id: string): ListedModel => list.models.find((each) => each.id === id) ?? namedModel(id);
   const models = (): readonly ListedModel[] => config.models?.map(entryOf) ?? list.models;
+  // Asked for by every turn, and made anew only where something has changed.
+  let made: { readonly of: readonly ListedModel[]; readonly infos: ModelInfo[] } | undefined;
+  const shown = (): ModelInfo[] => {
+    if (made?.of !== list.models) {
+      const pinned = new Set(sites.all.flatMap(({ pins }) => [...pins.refs()]));
+      made = { of: list.models, infos: offered(models(), config.preferred, pinned) };
+    }
+    return made.infos;
+  };
 
   return {
     name: config.name,
@@ -107,40 +52,28 @@ export function createGitlab(config: GitlabConfig, deps: ProviderDeps, nowMs: ()
     abilities: (_protocol, model) => abilitiesOf(entryOf(model)),
     offers: (operation, protocol) => !isRestOnly && hasRoute(operation, protocol),
     get configured() {
-      return offered(models(), config.preferred);
+      return shown();
     },
     named: (name) => resolveName(models(), config.preferred, name),
-    accounts: configuredAccounts(config),
+    accounts: accountsIn(config),
     anonymous: false,
-    login: createLogin({
-      instance,
-      provider: config.name,
-      application,
-      judge: (account) => judge(deps, send, list.models, account),
-    }),
-    renew: createRenew({ instance, application }),
-    discover: async () => offered(models(), config.preferred),
+    login: loginOf(sites),
+    renew: async (account: Account, signal) => sites.of(account).renew(account, signal),
+    discover: async () => shown(),
     prepare: (call, account) => prepare(call, account, deps),
-    async send(request: GatewayRequest, signal) {
+    async send(request: GatewayRequest, signal, told = () => undefined) {
       list.look();
-      if (isRestOnly && service !== 'off') return askRest(instance, service, request, signal);
+      const site = sites.of(request.account);
+      if (isRestOnly && service !== 'off') return askRest(site.instance, service, request, signal, told);
       try {
-        return await send(request, signal);
+        const response = await site.send(request, signal);
+        site.pins.look(request.account);
+        return response;
       } catch (error) {
         const isOpen = error instanceof FailureError && mayFallBack(error.failure);
         if (!isOpen || service === 'off' || request.asked.operation !== 'turn') throw error;
-        return askRest(instance, service, request, signal);
+        return askRest(site.instance, service, request, signal, told);
       }
     },
   };
 }
-
-const applicationOf = ({
-  client_id,
-  client_secret,
-  scope,
-  redirect_port,
-}: GitlabConfig): Application | undefined =>
-  client_id === undefined
-    ? undefined
-    : { clientId: client_id, clientSecret: client_secret, scope, redirectPort: redirect_port };

@@ -26,6 +26,7 @@ export async function askInstance(
   path: string,
   token: string,
   signal: AbortSignal,
+  body: JsonObject = {},
 ): Promise<Answer> {
   const response = await fetcher(url + path, {
     method,
@@ -35,7 +36,7 @@ export async function askInstance(
       'user-agent': userAgent,
       ...(method === 'POST' && { 'content-type': 'application/json' }),
     },
-    ...(method === 'POST' && { body: '{}' }),
+    ...(method === 'POST' && { body: JSON.stringify(body) }),
     signal,
     redirect: 'manual',
   });

@@ -27,10 +27,14 @@ export interface Application {
 export interface LoginDeps {
   readonly instance: Instance;
   readonly provider: string;
+  /** What the instance is called among several of the provider; absent for the usual one. */
+  readonly place?: string;
   /** Absent where no application is registered: then there are only personal access tokens. */
   readonly application?: Application;
   /** Tries what an account may do. */
   readonly judge: (account: Account) => Promise<Verdict>;
+  /** The model that an administrator has pinned for the account, for people. */
+  readonly pinned: (account: Account) => Promise<string | undefined>;
 }
 
 const askMs = 15_000;
@@ -158,14 +162,24 @@ async function judged(
   const account: Account = {
     ...configuredAccount(deps.provider, { name: called ?? 'new', token: login.secret.token }),
     secret: login.secret,
+    profile: login.profile ?? {},
   };
   const { word, text } = await deps.judge(account);
   if (word === 'token_refused' || word === 'insufficient_scope') throw new LoginFailed(text);
+  const pinned = word === 'ok' ? await deps.pinned(account) : undefined;
+  // Two people of one name at two instances are two accounts.
+  const where = deps.place === undefined ? '' : `@${deps.place}`;
   return {
     ...login,
-    ...(called !== undefined && { name: `${way}:${called}` }),
-    profile: { ...login.profile, ...(username !== undefined && { user: username }), verdict: word },
-    ...(word !== 'ok' && { notice: text }),
+    ...(called !== undefined && { name: `${way}:${called}${where}` }),
+    profile: {
+      ...login.profile,
+      ...(username !== undefined && { user: username }),
+      verdict: word,
+      ...(pinned !== undefined && { pinned_model: pinned }),
+    },
+    notice:
+      pinned === undefined ? text : `${text}. An administrator has pinned ${pinned} for GitLab’s own clients`,
   };
 }
 

@@ -83,6 +83,7 @@ function readModel(entry: Json): ListedModel | undefined {
     vendor,
     id,
     name: asString(model.name),
+    gitlabId: asString(model.gitlab_identifier),
     contextTokensMax: asNumber(model.max_context_tokens),
     outputTokensMax: asNumber(params?.max_tokens),
     ...(asNumber(params?.temperature) === 1 && { fixedSampling: true }),

@@ -12,6 +12,8 @@ export interface ListedModel {
   /** Its vendor's own name for it, which is what the proxy takes. */
   readonly id: string;
   readonly name?: string;
+  /** What GitLab itself calls it, in its settings. */
+  readonly gitlabId?: string;
   readonly contextTokensMax?: number;
   readonly outputTokensMax?: number;
   /** It takes no temperature but 1. */
@@ -53,10 +55,18 @@ export const abilitiesOf = ({ vendor, outputTokensMax, fixedSampling }: ListedMo
   ...(fixedSampling && { fixedSampling }),
 });
 
-/** The models as they are offered: the stable name first. */
-export function offered(models: readonly ListedModel[], preference: readonly string[]): ModelInfo[] {
+/** The models as they are offered: the stable name first; `pinned` has GitLab's names of those that are pinned there. */
+export function offered(
+  models: readonly ListedModel[],
+  preference: readonly string[],
+  pinned: ReadonlySet<string> = new Set(),
+): ModelInfo[] {
   const stable = preferred(models, preference);
-  const infos = models.map(infoOf);
+  const infos = models.map((model) => {
+    const info = infoOf(model);
+    const isPinned = model.gitlabId !== undefined && pinned.has(model.gitlabId);
+    return isPinned ? { ...info, name: `${info.name ?? info.id} (pinned by an administrator)` } : info;
+  });
   if (stable === undefined) return infos;
   return [{ ...infoOf(stable), id: stableName, name: `GitLab Duo (${stable.name ?? stable.id})` }, ...infos];
 }

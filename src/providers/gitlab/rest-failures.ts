@@ -1,9 +1,9 @@
 import type { Account } from '../../accounts/account.ts';
 import type { Failure } from '../../turn/failure.ts';
 import { accountFailure } from './account-failure.ts';
+import type { RestService } from './capabilities.ts';
 import type { Answer } from './instance.ts';
 import { retryAfterMs, troubleOf, wordsOf } from './mint-failures.ts';
-import type { RestService } from './rest-request.ts';
 
 /** Failures of the way by the gateway after which a text may be asked for by REST: none but having no access to it. */
 const opens: ReadonlySet<string> = new Set([
@@ -65,6 +65,8 @@ export const notText = (message: string, param: string): Failure => ({
   param,
   code: 'rest_fallback_text_only',
   retryable: false,
+  // The account is as well as before: the next text is carried at once.
+  retryAfterMs: 0,
 });
 
 export const declined: Failure = {

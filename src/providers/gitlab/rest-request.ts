@@ -1,8 +1,6 @@
 import type { Part } from '../../turn/part.ts';
 import type { TurnRequest } from '../../turn/request.ts';
-
-/** GitLab's own REST services, which a text may be asked for where the gateway's proxy may not be. */
-export type RestService = 'code-suggestions' | 'chat';
+import { isPossible, type RestService } from './capabilities.ts';
 
 /** Why a request cannot go there. */
 export interface Unfit {
@@ -25,16 +23,17 @@ export function unfit(request: TurnRequest, service: RestService): Unfit | undef
   });
   const isResponses = request.protocol === 'openai-responses';
   const conversation = isResponses ? 'input' : 'messages';
-  if (request.tools.length > 0) return no('tools', 'tools');
+  if (request.tools.length > 0 && !isPossible('tools', service)) return no('tools', 'tools');
   const format = request.output?.format?.type ?? 'text';
-  if (format !== 'text') return no(isResponses ? 'text.format' : 'response_format', 'structured output');
+  if (format !== 'text' && !isPossible('structured output', service))
+    return no(isResponses ? 'text.format' : 'response_format', 'structured output');
   if ((request.sampling.choices ?? 1) > 1) return no('n', 'several choices');
   const parts = [...request.instructions, ...request.turns.flatMap((turn) => turn.parts)];
   const foreign = parts.find(({ kind }) => !spoken.has(kind));
   if (foreign) return no(conversation, `${article(foreign.kind)} in the conversation`);
   if (request.turns.at(-1)?.role !== 'user')
     return no(conversation, 'a conversation that does not end with its user');
-  if (service === 'chat' && request.delivery.stream) return no('stream', 'a stream');
+  if (request.delivery.stream && !isPossible('streaming', service)) return no('stream', 'a stream');
   const lastMax = service === 'chat' ? questionCharsMax : lastCharsMax;
   if (textOf(request.turns.at(-1)!.parts).length > lastMax)
     return no(conversation, `a last message of more than ${lastMax} characters`);
@@ -52,7 +51,7 @@ const article = (kind: string): string =>
 export const suggestionBody = (request: TurnRequest) => ({
   current_file: {
     file_name: 'conversation.md',
-    content_above_cursor: folded(request),
+    content_above_cursor: fold(request).text,
     content_below_cursor: '',
   },
   intent: 'generation',
@@ -74,15 +73,15 @@ export const chatBody = (request: TurnRequest) => ({
     ...(systemOf(request) === '' ? [] : [{ category: 'snippet', id: 'system', content: systemOf(request) }]),
     ...(request.turns.length < 2
       ? []
-      : [{ category: 'snippet', id: 'conversation', content: folded(request) }]),
+      : [{ category: 'snippet', id: 'conversation', content: fold(request).text }]),
   ],
 });
 
 /**
  * The conversation as text, oldest first, each turn under the name of who speaks. Where it is too long, whole turns are
- * left out from the oldest on; the last one always stays.
+ * left out from the oldest on, and counted; the last one always stays.
  */
-export function folded({ turns }: TurnRequest): string {
+export function fold({ turns }: TurnRequest): { readonly text: string; readonly left: number } {
   const texts = turns
     .filter(({ role }) => role === 'user' || role === 'assistant')
     .map(({ role, parts }) => `${role === 'user' ? 'User' : 'Assistant'}:\n${textOf(parts)}`);
@@ -93,10 +92,10 @@ export function folded({ turns }: TurnRequest): string {
     if (size > conversationCharsMax && kept.length > 0) break;
     kept.unshift(text);
   }
-  return kept.join('\n\n');
+  return { text: kept.join('\n\n'), left: texts.length - kept.length };
 }
 
-function systemOf({ instructions, turns }: TurnRequest): string {
+export function systemOf({ instructions, turns }: TurnRequest): string {
   const own = turns.filter(({ role }) => role === 'system' || role === 'developer');
   return [textOf(instructions), ...own.map(({ parts }) => textOf(parts))]
     .filter((text) => text !== '')

@@ -7,9 +7,12 @@ import type { TurnEvent } from '../../turn/event.ts';
 import { FailureError } from '../../turn/failure.ts';
 import { asArray, asObject, asString, type Json } from '../../turn/json.ts';
 import { replyFold } from '../../turn/reply.ts';
+import type { Note } from '../../turn/note.ts';
+import type { RestService } from './capabilities.ts';
 import { objectOf, readText, type Instance } from './instance.ts';
 import { broken, declined, notText, restFailure } from './rest-failures.ts';
-import { chatBody, suggestionBody, unfit, type RestService } from './rest-request.ts';
+import { restLosses } from './rest-losses.ts';
+import { chatBody, suggestionBody, unfit } from './rest-request.ts';
 import type { GatewayRequest } from './transport.ts';
 
 const protocols: readonly Protocol[] = [anthropicMessages, openaiChat, openaiResponses];
@@ -22,12 +25,14 @@ const answerBytesMax = 4 * 1024 * 1024;
 /**
  * Asks one of GitLab's REST services for a text, and answers in the words of the protocol that the request is written
  * in. Throws a failure that names the field for what is more than text.
+ * @param told takes what is lost on this way, before anything is sent; it throws where that is refused
  */
 export async function askRest(
   instance: Instance,
   service: RestService,
   { account, asked, protocol: id, body }: GatewayRequest,
   signal: AbortSignal,
+  told: (notes: readonly Note[]) => void,
 ): Promise<Response> {
   const protocol = protocols.find((each) => each.id === id)!;
   const json = asObject(
@@ -36,6 +41,7 @@ export async function askRest(
   const request = protocol.decodeRequest(json);
   const why = unfit(request, service);
   if (why !== undefined) throw new FailureError(notText(why.message, why.param));
+  told(restLosses(json, request, service));
 
   const response = await instance.fetch(instance.url + paths[service], {
     method: 'POST',

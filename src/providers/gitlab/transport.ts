@@ -6,6 +6,7 @@ import type { Call, Operation, ProviderDeps, WireRequest } from '../provider.ts'
 import { refusalOf, type Asked } from './gateway-refusals.ts';
 import type { Grant, Grants } from './grant.ts';
 import { readText } from './instance.ts';
+import { shapeResponses } from './responses-body.ts';
 
 /** A request that still lacks the grant of its account; its `url` is relative to the gateway's root. */
 export interface GatewayRequest extends WireRequest {
@@ -39,7 +40,7 @@ const betaQuery = '?beta=true';
 
 /** Addresses a call, as far as that can be done without the grant. */
 export function prepare(call: Call, account: Account, deps: ProviderDeps): GatewayRequest {
-  const { protocol, operation, model, native, inbound, search, stream, body } = call;
+  const { protocol, operation, model, native, inbound, search, stream } = call;
   const headers = baseHeaders(deps, undefined);
   const isAnthropic = protocol === 'anthropic-messages';
   if (isAnthropic && native) pick(inbound, anthropicHeaders, headers);
@@ -47,7 +48,11 @@ export function prepare(call: Call, account: Account, deps: ProviderDeps): Gatew
   headers.accept = stream ? 'text/event-stream' : 'application/json';
   const path = paths[operation][protocol]!;
   const query = isAnthropic && operation === 'turn' && native && search === betaQuery ? search : '';
-  return { url: path + query, headers, body, account, protocol, asked: { account, model, operation } };
+  const { body, notes } =
+    protocol === 'openai-responses' && operation === 'turn' && native
+      ? shapeResponses(call.body, call.state !== undefined)
+      : { body: call.body };
+  return { url: path + query, headers, body, notes, account, protocol, asked: { account, model, operation } };
 }
 
 /** Refusals are a few KiB. */

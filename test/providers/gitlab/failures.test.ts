@@ -1,7 +1,8 @@
 /** What each refusal means: whom it concerns, what becomes of the account, and what the client is told. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { cures } from '../../../src/providers/gitlab/account-failure.ts';
 import type { Failure } from '../../../src/turn/failure.ts';
 import { accountsCalled, ask } from '../../gateway/setup.ts';
 import { corpusJson, corpusRoot } from '../../support/corpus.ts';
@@ -18,6 +19,16 @@ describe.skipIf(!hasCaptures)('the simulator refuses in the words of the contrac
     expect(refusals[name].body as unknown).toEqual(corpusJson(join(captures, `${name}.json`)));
     expect(name).toEndWith(`.${refusals[name].status}`);
   });
+});
+
+test.skipIf(!hasCaptures)('no refusal of the contract examples is unknown to the simulator', () => {
+  const examples = readdirSync(join(corpusRoot, captures), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.[45]\d\d\.json$/.test(path))
+    .map((path) => path.replace(/\.json$/, ''));
+  expect(examples.length).toBeGreaterThan(40);
+  // The workflow service is another product, which is not asked.
+  const unknown = examples.filter((name) => !(name in refusals) && !name.startsWith('workflow/'));
+  expect(unknown).toEqual([]);
 });
 
 let simulated: Simulated;
@@ -115,6 +126,16 @@ const mintTable: [RefusalName, door: string, Told][] = [
     'gateway-token/code-suggestions-direct-access.quota.402',
     'code_suggestions',
     { ...account, kind: 'billing', status: 402, code: 'insufficient_credits', says: /Credits/ },
+  ],
+  [
+    'gateway-token/code-suggestions-direct-access.no-default-namespace.422',
+    'code_suggestions',
+    { ...noDuo, code: 'no_default_namespace', says: /Preferences > Behavior/ },
+  ],
+  [
+    'gateway-token/code-suggestions-direct-access.503',
+    'code_suggestions',
+    { scope: 'account', kind: 'overloaded', status: 503, retryable: true, says: /Token creation failed/ },
   ],
   [
     'gateway-token/code-suggestions-direct-access.not-rolled-out.400',
@@ -343,5 +364,38 @@ test('the only account’s trouble is told to the client, with its cure', async 
   expect(response.status).toBe(403);
   expect(JSON.stringify(await response.json())).toContain('Preferences > Behavior');
   expect(response.headers.get('x-should-retry')).toBe('false');
+  await running.stop();
+});
+
+test('what cures a suspended account stands on the health board, for every trouble that suspends one', async () => {
+  const running = await startGateway(simulated, { api_key: simulated.office.pat() });
+  const { secret } = await running.state.keys!.create({ name: 'boss', role: 'admin' });
+  const headers = { authorization: `Bearer ${secret}` };
+  const admin = async (path: string) =>
+    ((await (await fetch(`${running.url}/admin/${path}`, { headers })).json()) as { data: unknown }).data;
+  const suspending = [
+    ...mintTable.filter(([, door]) => door === 'third_party_agents'),
+    ...gatewayTable,
+  ].filter(([, , told]) => told.code !== undefined && told.code in cures && told.kind !== 'billing');
+  expect(suspending.length).toBeGreaterThan(10);
+  for (const [name, where, { code }] of suspending) {
+    const queue = typeof where === 'string' ? simulated.mintRefusals : simulated.proxy.quota;
+    queue.push(name, name);
+    const provider = running.gateway.provider('duo')!;
+    const account = running.state.accounts.list()[0]!;
+    const { failure } = await send(provider, { ...account, id: name }).then(
+      () => ({ failure: undefined }),
+      (error: { failure: Failure }) => error,
+    );
+    queue.length = 0;
+    running.state.health.clear(account.id);
+    running.state.health.failed(account.id, 'm', failure!);
+    const cure = cures[code as keyof typeof cures];
+    expect([name, await admin('accounts')]).toMatchObject([
+      name,
+      [{ health: [{ state: 'suspended', why: expect.stringContaining(cure) }] }],
+    ]);
+    expect(await admin('health')).toMatchObject([{ why: expect.stringContaining(cure) }]);
+  }
   await running.stop();
 });

@@ -204,3 +204,28 @@ test('the other endpoint is asked where the configuration says so', async () => 
   expect(grant.baseUrl).toBe(simulated.gatewayUrl);
   expect(simulated.mints.map(({ door }) => door)).toEqual(['code_suggestions']);
 });
+
+describe('a grant of the other endpoint', () => {
+  const through = () =>
+    // Its address is the grant's own.
+    providerFor(simulated, { grant: 'code_suggestions', gateway_url: 'http://127.0.0.1:9' }, nowMs);
+
+  test('serves where the gateway takes it, once in its life', async () => {
+    simulated.proxy.anyPurpose = true;
+    const provider = through();
+    const account = patAccount(simulated.office.pat());
+    for (const protocol of ['anthropic-messages', 'openai-chat', 'openai-responses'] as const) {
+      const model = protocol === 'anthropic-messages' ? 'claude-sonnet-5' : 'gpt-5.4-2026-03-05';
+      expect(await statusOf(send(provider, account, turn(protocol, model)))).toBe(200);
+    }
+    expect(simulated.mints).toHaveLength(1);
+    expect(simulated.proxy.passed[0]!.headers.get('x-gitlab-unit-primitive')).toBe('complete_code');
+  });
+
+  test('is refused by a gateway of today, which is told with the setting that cures it', async () => {
+    const failure = await failureOf(send(through(), patAccount(simulated.office.pat())));
+    expect(simulated.proxy.refused).toEqual(['gateway-errors/wrong-purpose.400']);
+    expect(failure).toMatchObject({ code: 'grant_not_for_proxy', scope: 'account' });
+    expect(failure!.cure).toContain('grant: third_party_agents');
+  });
+});

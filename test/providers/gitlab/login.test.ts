@@ -45,7 +45,7 @@ describe('a personal access token', () => {
         verdict: 'ok',
       },
     });
-    expect(login.notice).toBeUndefined();
+    expect(login.notice).toBe('it may ask models');
     expect(simulated.mints).toHaveLength(1);
     expect(simulated.proxy.passed.map(({ path }) => path)).toEqual(['/v1/messages/count_tokens?beta=true']);
   });
@@ -161,7 +161,15 @@ describe('a login by OAuth', () => {
     expect(simulated.office.deviceAnswers).toEqual([]);
   });
 
-  test.each(['access_denied', 'expired_token'])('by device code ends with %s', async (answer) => {
+  test('by device code slows down when it is told to', async () => {
+    simulated.office.deviceAnswers.push('slow_down');
+    const device = await providerFor(simulated, client).login!.device!.begin();
+    const began = performance.now();
+    expect(await device.finish()).toMatchObject({ kind: 'oauth' });
+    expect(performance.now() - began).toBeGreaterThan(5_000);
+  }, 60_000);
+
+  test.each(['access_denied', 'expired_token'] as const)('by device code ends with %s', async (answer) => {
     simulated.office.deviceAnswers.push(answer);
     const device = await providerFor(simulated, client).login!.device!.begin();
     await expect(device.finish()).rejects.toThrow(/refused/);

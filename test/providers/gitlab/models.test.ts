@@ -73,6 +73,7 @@ describe.skipIf(!hasCaptures)('the built-in list', () => {
         vendor: 'anthropic',
         id: 'example-a-1',
         name: 'Example A',
+        gitlabId: 'example_a',
         contextTokensMax: 1_000_000,
         outputTokensMax: 64_000,
       },
@@ -80,6 +81,7 @@ describe.skipIf(!hasCaptures)('the built-in list', () => {
         vendor: 'openai',
         id: 'example-b-1',
         name: 'Example B',
+        gitlabId: 'example_b',
         contextTokensMax: 400_000,
         outputTokensMax: 128_000,
       },
@@ -142,6 +144,51 @@ describe('at the gateway', () => {
       const response = await ask(running, 'chat', { model });
       expect(response.status).toBe(404);
       expect(simulated.mints).toEqual([]);
+      await running.stop();
+    },
+  );
+
+  test('no name that is taken leads a client of any surface to another vendor', async () => {
+    const vendors = { anthropic: '/v1/messages', openai: '/v1/' } as const;
+    simulated.proxy.models = {
+      anthropic: snapshot.filter(({ vendor }) => vendor === 'anthropic').map(({ id }) => id),
+      openai: snapshot.filter(({ vendor }) => vendor === 'openai').map(({ id }) => id),
+    };
+    const running = await startGateway(simulated, { api_key: simulated.office.pat() });
+    const names = new Map([...snapshot.map(({ id }) => [id, id] as const), ...clientNames]);
+    let asked = 0;
+    for (const [name, id] of names) {
+      const vendor = snapshot.find((model) => model.id === id)?.vendor;
+      for (const surface of ['messages', 'chat', 'responses'] as const) {
+        simulated.proxy.passed.length = 0;
+        const response = await ask(running, surface, { model: `duo/${name}` });
+        await response.text();
+        // One that the gateway does not have goes nowhere at all, and so not to another.
+        expect([name, response.status]).toEqual([name, vendor === undefined ? 404 : 200]);
+        const [passed] = simulated.proxy.passed;
+        expect([name, passed?.body.model]).toEqual([name, vendor && id]);
+        if (vendor === undefined) continue;
+        asked++;
+        expect(passed!.path.startsWith(vendors[vendor])).toBe(true);
+        expect(passed!.path === '/v1/messages').toBe(vendor === 'anthropic');
+      }
+    }
+    expect(asked).toBeGreaterThan(100);
+    expect(simulated.proxy.refused).toEqual([]);
+    await running.stop();
+  }, 30_000);
+
+  test.each([
+    [['gpt-5.6-sol'], '/v1/responses', 'gpt-5.6-sol'],
+    [['duo-chat-gpt-5-4'], '/v1/responses', 'gpt-5.4-2026-03-05'],
+    [['no-such', 'claude-opus-5'], '/v1/messages', 'claude-opus-5'],
+  ])(
+    'the stable name stands for the first of %p, also for a client of another vendor',
+    async (preferred, path, id) => {
+      const running = await startGateway(simulated, { api_key: simulated.office.pat(), preferred });
+      const response = await ask(running, 'responses', { model: 'gitlab-duo' });
+      expect(response.status).toBe(200);
+      expect(simulated.proxy.passed[0]).toMatchObject({ path, body: { model: id } });
       await running.stop();
     },
   );

@@ -12,6 +12,9 @@ export interface KnownToken {
 
 export const application = { id: 'dragoman-app', secret: undefined as string | undefined };
 
+const deviceCode = 'device-code-1';
+export type DeviceAnswer = 'authorization_pending' | 'slow_down' | 'expired_token' | 'access_denied';
+
 /** Users, personal access tokens and an authorization server that rotates both tokens of a login. */
 export function tokenOffice(nowMs: () => number) {
   const tokens = new Map<string, KnownToken>();
@@ -25,7 +28,7 @@ export function tokenOffice(nowMs: () => number) {
     /** How long an access token is good, in seconds; administrators may set 300 and more. */
     accessSeconds: 7200,
     user: 'dev.one',
-    deviceAnswers: [] as string[],
+    deviceAnswers: [] as DeviceAnswer[],
     /** Forms that the token endpoint was sent. */
     forms: [] as URLSearchParams[],
 
@@ -119,8 +122,8 @@ export function tokenOffice(nowMs: () => number) {
         }
         case 'urn:ietf:params:oauth:grant-type:device_code': {
           const answer = office.deviceAnswers.shift();
-          if (answer !== undefined)
-            return Response.json({ error: answer, error_description: 'text' }, { status: 400 });
+          if (form.get('device_code') !== deviceCode) return refuse('oauth/invalid-grant.400');
+          if (answer !== undefined) return refuse(`oauth/device-poll.${answer}.400`);
           return granted('', 'ai_features read_user');
         }
         default:
@@ -128,15 +131,19 @@ export function tokenOffice(nowMs: () => number) {
       }
     },
 
-    device: (): Response =>
-      Response.json({
-        device_code: 'device-code-1',
+    async device(request: Request): Promise<Response> {
+      const form = new URLSearchParams(await request.text());
+      if (form.get('client_id') !== application.id || !form.get('scope'))
+        return Response.json({ error: 'invalid_client' }, { status: 401 });
+      return Response.json({
+        device_code: deviceCode,
         user_code: 'ABCD1234',
         verification_uri: 'https://gitlab.example.com/oauth/device',
         verification_uri_complete: 'https://gitlab.example.com/oauth/device?user_code=ABCD1234',
         expires_in: 300,
         interval: 0.01,
-      }),
+      });
+    },
 
     self(request: Request): Response {
       const known = office.whose(request, []);

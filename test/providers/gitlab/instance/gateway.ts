@@ -44,6 +44,8 @@ export function modelProxy(nowMs: () => number) {
   const proxy = {
     issued,
     models: listedModels,
+    /** Older gateways look at no purpose. */
+    anyPurpose: false,
     allowListed: true,
     credits: true,
     /** Answers of the quota service that come before its ordinary one. */
@@ -53,6 +55,8 @@ export function modelProxy(nowMs: () => number) {
     refused: [] as RefusalName[],
     /** What vendors answer next, first to last. */
     replies: [] as Reply[],
+    /** Answers in place of the vendors, where those are played by somebody else. */
+    vendor: undefined as ((path: string, body: string) => Promise<Response>) | undefined,
     /** A header that must never come. */
     strays: [] as string[],
 
@@ -85,6 +89,7 @@ export function modelProxy(nowMs: () => number) {
         const error = { type: 'invalid_request_error', message: 'anthropic-version: header is required' };
         return Response.json({ type: 'error', error }, { status: 400 });
       }
+      if (proxy.vendor) return stripped(await proxy.vendor(rest, JSON.stringify(body)));
       return reply(rest, body, proxy.replies.shift());
     },
   };
@@ -128,11 +133,15 @@ export function modelProxy(nowMs: () => number) {
     if (differs('x-gitlab-project-id')) return 'gateway-errors/project-mismatch.403';
     if (differs('x-gitlab-namespace-id')) return 'gateway-errors/namespace-mismatch.403';
     if (differs('x-gitlab-root-namespace-id')) return 'gateway-errors/root-namespace-mismatch.403';
-    if (primitive !== proxyPrimitive) return 'gateway-errors/wrong-purpose.400';
+    if (primitive !== proxyPrimitive && !proxy.anyPurpose) return 'gateway-errors/wrong-purpose.400';
     return undefined;
   }
 
   return proxy;
 }
+
+/** The gateway passes the type of a body on, and no other header of a vendor. */
+const stripped = ({ body, status, headers }: Response): Response =>
+  new Response(body, { status, headers: { 'content-type': headers.get('content-type') ?? '' } });
 
 export type ModelProxy = ReturnType<typeof modelProxy>;

@@ -50,7 +50,7 @@ export function restServices(office: TokenOffice) {
     async chat(request: Request): Promise<Response> {
       const { body, refused } = await enter(request);
       if (refused) return refused;
-      if (!services.chatIsOpen) return Response.json({ message: '404 Not Found' }, { status: 404 });
+      if (!services.chatIsOpen) return refuse('rest/chat.disabled.404');
       const { content } = body;
       if (typeof content !== 'string' || content.length > 1000)
         return Response.json({ error: 'content is too long' }, { status: 400 });

@@ -20,20 +20,27 @@ export interface Simulated {
   readonly mintRefusals: RefusalName[];
   /** How long a grant is good, in seconds. */
   grantSeconds: number;
+  /** Grants that are waited for just now. */
+  minting: number;
   /** How long an answer to a grant takes. */
   mintMs: number;
   /** What a grant's answer has beside its token. */
   grantMore: Record<string, unknown>;
   realm: 'saas' | 'self-managed';
+  /** What an administrator has pinned; nothing without. */
+  pinned: { name: string; ref: string } | undefined;
+  /** The namespaces that were asked about. */
+  readonly graphqlAsked: unknown[];
   /** The text of the public list; 503 without. */
   list: string | undefined;
   listReads: number;
+  /** Who wanted a WebSocket, which nothing here has. */
+  upgrades: number;
   stop(): Promise<void>;
 }
 
-const root = '/gitlab';
-
-export function startInstance(nowMs: () => number = Date.now): Simulated {
+/** @param root the path that the instance runs under */
+export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'): Simulated {
   const office = tokenOffice(nowMs);
   const proxy = modelProxy(nowMs);
   const rest = restServices(office);
@@ -45,7 +52,9 @@ export function startInstance(nowMs: () => number = Date.now): Simulated {
       simulated.mints.push({ door, user: '', refused: 'auth/unauthorized.401' });
       return known;
     }
+    simulated.minting++;
     if (simulated.mintMs > 0) await Bun.sleep(simulated.mintMs);
+    simulated.minting--;
     const refused = simulated.mintRefusals.shift();
     simulated.mints.push({ door, user: known.user, refused });
     if (refused !== undefined) return refuse(refused);
@@ -71,6 +80,20 @@ export function startInstance(nowMs: () => number = Date.now): Simulated {
     return Response.json(body, { status: 201, headers: { date: new Date(nowMs()).toUTCString() } });
   }
 
+  async function graphql(request: Request): Promise<Response> {
+    const known = office.whose(request, ['api', 'read_api', 'ai_features']);
+    if (known instanceof Response) return known;
+    const { query, variables } = (await request.json()) as {
+      query: string;
+      variables: { rootNamespaceId?: string };
+    };
+    if (!/aiChatAvailableModels\(rootNamespaceId: \$rootNamespaceId\)/.test(query))
+      return Response.json({ errors: [{ message: "Field doesn't exist on type 'Query'" }] });
+    simulated.graphqlAsked.push(variables.rootNamespaceId);
+    const pinnedModel = simulated.pinned ?? null;
+    return Response.json({ data: { aiChatAvailableModels: { pinnedModel } } });
+  }
+
   async function instance(request: Request, path: string, url: URL): Promise<Response> {
     const { method } = request;
     switch (`${method} ${path}`) {
@@ -86,10 +109,12 @@ export function startInstance(nowMs: () => number = Date.now): Simulated {
         return office.self(request);
       case 'GET /api/v4/user':
         return office.userOf(request);
+      case 'POST /api/graphql':
+        return graphql(request);
       case 'GET /oauth/authorize':
         return office.authorize(url.searchParams);
       case 'POST /oauth/authorize_device':
-        return office.device();
+        return office.device(request);
       case 'POST /oauth/token':
         return office.token(request);
       default:
@@ -104,6 +129,10 @@ export function startInstance(nowMs: () => number = Date.now): Simulated {
     async fetch(request) {
       const url = new URL(request.url);
       const { pathname, search } = url;
+      if (request.headers.get('upgrade') !== null) {
+        simulated.upgrades++;
+        return refuse('gateway-errors/path-not-allowed.404');
+      }
       if (pathname.startsWith('/ai/v1/proxy/'))
         return proxy.ask(request, pathname.slice('/ai/v1/proxy'.length) + search);
       if (pathname === '/models.yml') {
@@ -125,11 +154,15 @@ export function startInstance(nowMs: () => number = Date.now): Simulated {
     mints: [],
     mintRefusals: [],
     grantSeconds: 3600,
+    minting: 0,
     mintMs: 0,
     grantMore: {},
     realm: 'saas',
+    pinned: undefined,
+    graphqlAsked: [],
     list: undefined,
     listReads: 0,
+    upgrades: 0,
     stop: () => server.stop(true),
   };
   return simulated;

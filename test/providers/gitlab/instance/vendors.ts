@@ -1,6 +1,7 @@
 /** What Anthropic and OpenAI answer behind the gateway, which passes it on without their headers. */
 import { hello } from '../../../gateway/setup.ts';
 import { blocksOfPayloads, type SseBlock } from '../../../support/corpus.ts';
+import { refusedHistory, sealed, signature } from './history.ts';
 
 export interface Reply {
   readonly status?: number;
@@ -22,11 +23,29 @@ export function reply(path: string, body: Body, given: Reply = {}): Response {
   if (given.text !== undefined) return new Response(given.text, { status });
   if (given.json !== undefined) return Response.json(given.json, { status });
   const surface = path.includes('messages') ? 'messages' : path.includes('chat') ? 'chat' : 'responses';
+  const refused = refusedHistory(surface, body);
+  if (refused !== undefined) return Response.json(refused.body, { status: refused.status });
   const isCall = Array.isArray(body.tools) && !JSON.stringify(body).includes('README.md');
-  if (body.stream !== true) return Response.json((isCall ? calls : texts)[surface], { status });
+  // Reasoning is sealed only for those who ask for it.
+  const isOpen = surface === 'responses' && !(body.include as string[] | undefined)?.includes(includeSealed);
+  const n = ++count;
+  const own = (text: string): string =>
+    (isOpen ? text.replaceAll(`,"encrypted_content":"${sealed}"`, '') : text).replace(
+      /"(resp|msg|chatcmpl|toolu|call|fc|rs|item)([_-])(\d+)"/g,
+      `"$1$2${n}$2$3"`,
+    );
+  if (body.stream !== true)
+    return new Response(own(JSON.stringify((isCall ? calls : texts)[surface])), {
+      status,
+      headers: { 'content-type': 'application/json' },
+    });
   const blocks = given.blocks ?? (isCall ? callBlocks[surface] : hello[surface].blocks);
-  return new Response(stream(blocks, given.hold), { headers: { 'content-type': 'text/event-stream' } });
+  const named = blocks.map((block) => ({ ...block, text: own(block.text) }));
+  return new Response(stream(named, given.hold), { headers: { 'content-type': 'text/event-stream' } });
 }
+
+/** Every reply has ids of its own. */
+let count = 0;
 
 function stream(blocks: readonly SseBlock[], hold: Reply['hold']): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -118,11 +137,18 @@ const functionCalls = commands.map((cmd, i) => ({
   status: 'completed',
 }));
 
-const signature = 'c2lnbmF0dXJl';
+const includeSealed = 'reasoning.encrypted_content';
+const reasoning = {
+  id: 'rs_1',
+  type: 'reasoning',
+  summary: [{ type: 'summary_text', text: 'A listing.' }],
+  encrypted_content: sealed,
+};
+const answered = [reasoning, ...functionCalls];
 const calls = {
   messages: message([{ type: 'thinking', thinking: 'A listing.', signature }, ...toolUse], 'tool_use'),
   chat: completion(null, toolCalls, 'tool_calls'),
-  responses: response(functionCalls),
+  responses: response(answered),
 };
 
 const chunk = (delta: unknown, finish: string | null = null) => ({
@@ -193,27 +219,63 @@ const callBlocks = {
   responses: blocksOf(
     [
       { type: 'response.created', response: { ...response([]), status: 'in_progress', usage: null } },
-      ...functionCalls.flatMap((item, output_index) => [
-        {
-          type: 'response.output_item.added',
-          output_index,
-          item: { ...item, arguments: '', status: 'in_progress' },
-        },
-        {
-          type: 'response.function_call_arguments.delta',
-          output_index,
-          item_id: item.id,
-          delta: item.arguments,
-        },
-        {
-          type: 'response.function_call_arguments.done',
-          output_index,
-          item_id: item.id,
-          arguments: item.arguments,
-        },
-        { type: 'response.output_item.done', output_index, item },
-      ]),
-      { type: 'response.completed', response: response(functionCalls) },
+      {
+        type: 'response.output_item.added',
+        output_index: 0,
+        item: { id: reasoning.id, type: 'reasoning', summary: [] },
+      },
+      {
+        type: 'response.reasoning_summary_part.added',
+        item_id: reasoning.id,
+        output_index: 0,
+        summary_index: 0,
+        part: { type: 'summary_text', text: '' },
+      },
+      {
+        type: 'response.reasoning_summary_text.delta',
+        item_id: reasoning.id,
+        output_index: 0,
+        summary_index: 0,
+        delta: 'A listing.',
+      },
+      {
+        type: 'response.reasoning_summary_text.done',
+        item_id: reasoning.id,
+        output_index: 0,
+        summary_index: 0,
+        text: 'A listing.',
+      },
+      {
+        type: 'response.reasoning_summary_part.done',
+        item_id: reasoning.id,
+        output_index: 0,
+        summary_index: 0,
+        part: reasoning.summary[0],
+      },
+      { type: 'response.output_item.done', output_index: 0, item: reasoning },
+      ...[...functionCalls.entries()]
+        .map(([i, item]) => ({ item, output_index: i + 1 }))
+        .flatMap(({ item, output_index }) => [
+          {
+            type: 'response.output_item.added',
+            output_index,
+            item: { ...item, arguments: '', status: 'in_progress' },
+          },
+          {
+            type: 'response.function_call_arguments.delta',
+            output_index,
+            item_id: item.id,
+            delta: item.arguments,
+          },
+          {
+            type: 'response.function_call_arguments.done',
+            output_index,
+            item_id: item.id,
+            arguments: item.arguments,
+          },
+          { type: 'response.output_item.done', output_index, item },
+        ]),
+      { type: 'response.completed', response: response(answered) },
     ].map((event, sequence_number) => ({ ...event, sequence_number })),
     'openai-responses',
   ),

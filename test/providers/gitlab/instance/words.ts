@@ -14,6 +14,10 @@ const detail = (status: number, words: string): Refusal => at(status, { detail: 
 const error = (words: string): Refusal => at(401, { error: words });
 const message = (status: number, words: string): Refusal => at(status, { message: words });
 
+const waiting = (word: string): Refusal => at(400, { error: word, error_description: 'text' });
+const chooseNamespace =
+  "I'm sorry, you have not selected a default GitLab Duo namespace. Please go to GitLab and in user Preferences - Behavior, select a default namespace for GitLab Duo.";
+
 export const refusals = {
   'auth/unauthorized.401': message(401, '401 Unauthorized'),
   'auth/token-expired.401': at(401, {
@@ -38,6 +42,10 @@ export const refusals = {
     error_description:
       'The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued to another client.',
   }),
+  'oauth/device-poll.authorization_pending.400': waiting('authorization_pending'),
+  'oauth/device-poll.slow_down.400': waiting('slow_down'),
+  'oauth/device-poll.expired_token.400': waiting('expired_token'),
+  'oauth/device-poll.access_denied.400': waiting('access_denied'),
   'gateway-token/third-party-direct-access.not-entitled.403': message(403, '403 Forbidden'),
   'gateway-token/third-party-direct-access.no-default-namespace.503': message(
     503,
@@ -70,6 +78,17 @@ export const refusals = {
     error:
       'Direct connections are not enabled for this instance yet. Code completion uses the standard connection instead.',
   }),
+  'gateway-token/code-suggestions-direct-access.no-default-namespace.422': at(422, {
+    error: 'missing_default_duo_group',
+    error_description: chooseNamespace,
+    message: { error: chooseNamespace },
+  }),
+  'gateway-token/code-suggestions-direct-access.503': at(503, {
+    message: 'Token creation failed',
+    error_description: null,
+    error_code: null,
+    error: null,
+  }),
   'gateway-token/rate-limited.429': at(
     429,
     { message: { error: 'This endpoint has been requested too many times. Try again later.' } },
@@ -80,6 +99,7 @@ export const refusals = {
     { message: '401 Unauthorized' },
     { 'x-gitlab-error-origin': 'monolith' },
   ),
+  'rest/chat.disabled.404': message(404, '404 Not Found'),
   'rest/code-suggestions.too-large.413': message(413, '413 Request Entity Too Large'),
   'gateway-errors/no-authorization.401': error('No authorization header presented'),
   'gateway-errors/bad-authorization.401': error('Invalid authorization header'),
