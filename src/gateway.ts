@@ -22,7 +22,8 @@ import { createChooser } from './routing/choice.ts';
 import { openFacts } from './routing/facts.ts';
 import type { RefreshOutcome } from './routing/facts-refresh.ts';
 import type { ConfigFile } from './server/admin-route.ts';
-import { createHandler } from './server/app.ts';
+import { createHandler, type Handler } from './server/app.ts';
+import { defaultSocketLimits, type SocketLimits, type Sockets } from './server/sockets.ts';
 import { memoryState, type State } from './server/state.ts';
 import type { SessionLimits } from './sessions/sessions.ts';
 import { recordTo, type Recorder } from './telemetry/record.ts';
@@ -72,12 +73,29 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Hears how it went to ask for a newer model catalog. */
   readonly catalogAsked?: (outcome: RefreshOutcome) => void;
+  /** Limits of WebSocket connections other than the gateway's own. */
+  readonly socketLimits?: Partial<SocketLimits>;
+}
+
+export interface GatewayFetch {
+  (request: Request): Response | Promise<Response>;
+  (...asked: Parameters<Handler['fetch']>): ReturnType<Handler['fetch']>;
 }
 
 /** A running or embeddable gateway. */
 export interface Gateway {
-  /** Answers one request; what `listen` serves. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /**
+   * Answers one request; what `listen` serves. A program that serves it by itself passes Bun's server, which a
+   * WebSocket needs; a request that has become one is answered with nothing.
+   */
+  readonly fetch: GatewayFetch;
+  /**
+   * Bun's `websocket` option beside {@link fetch}, for a program that serves by itself.
+   *
+   * @example
+   * Bun.serve({ fetch: gateway.fetch, websocket: gateway.websocket });
+   */
+  readonly websocket: Sockets['websocket'];
   /** Starts to listen; port 0 takes any free one. */
   listen(at: { host: string; port: number }): { url: string };
   /**
@@ -206,6 +224,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     recorder: recordTo(options.recorder, tokens, state.recorder),
     watch,
     tokens,
+    get takesSockets() {
+      return now.config.server.websocket === 'on';
+    },
+    socketLimits: { ...defaultSocketLimits, ...options.socketLimits },
     nowMs: Date.now,
     version: options.version,
     onLoopback: isLoopback(options.config.server.host),
@@ -214,7 +236,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
 
   return {
-    fetch: (request) => handler(request),
+    // Without a server no request becomes a socket.
+    fetch: handler.fetch as GatewayFetch,
+    websocket: handler.sockets.websocket,
     listen({ host, port }) {
       if (!isLoopback(host) && !state.keys?.required) throw new KeyNeeded();
       server = Bun.serve({
@@ -223,7 +247,8 @@ export function createGateway(options: GatewayOptions): Gateway {
         idleTimeout: requestIdleSeconds,
         // The handler answers 413 in the caller's protocol; this bound only keeps it from being bypassed.
         maxRequestBodySize: now.config.server.body_bytes_max + 1024 * 1024,
-        fetch: handler,
+        fetch: handler.fetch,
+        websocket: handler.sockets.websocket,
         // Bun's own page for an error shows source and paths.
         development: false,
         // Without that page Bun 1.4 lets several processes share a port, each with its own configuration.
@@ -238,6 +263,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       before.facts.stop();
       for (const provider of before.providers) provider.close?.();
       if (server) now.facts.start();
+      if (config.server.websocket === 'off') handler.sockets.leave('WebSockets are switched off');
       return fixedSettings(before.config, config);
     },
     models: () => now.catalog.list(),
@@ -245,6 +271,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     async stop({ drainMs }) {
       ready = false;
       now.facts.stop();
+      handler.sockets.leave('the gateway is stopping');
       if (server) {
         const drained = server.stop();
         const timer = Bun.sleep(drainMs).then(() => server?.stop(true));

@@ -26,6 +26,7 @@ export interface Config {
     readonly drain_ms: number;
     readonly first_byte_ms?: number;
     readonly idle_ms: number;
+    readonly websocket: 'on' | 'off';
   };
   readonly store?: string;
   readonly fidelity: 'warn' | 'strict';
@@ -172,6 +173,12 @@ const serverSchema = z.strictObject({
     .min(1)
     .default(600_000)
     .describe('How long an upstream may be silent in mid reply, in milliseconds'),
+  websocket: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'Whether clients may ask over a WebSocket on the Responses routes; where not, they are told to POST',
+    ),
 });
 
 const logSchema = z.strictObject({

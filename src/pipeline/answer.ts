@@ -11,7 +11,7 @@ import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts'
 import { patiently } from './idle-watch.ts';
 import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
-import { relay, type LaneStream } from './relay.ts';
+import { bodyOf, relay, type LaneStream } from './relay.ts';
 import { errorHeaders, replyHeaders, streamHeaders } from './reply-headers.ts';
 import { firstContent } from './first-content.ts';
 import { maskedBytes, maskedFailure, maskedLane, maskFor, type Mask } from './mask.ts';
@@ -85,7 +85,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   // Not the whole exchange, which an open stream would hold.
   const { status, headers } = exchange.response;
   const told = { provider: exchange.provider, response: { status, headers } };
-  const body = relay(
+  const relayed = relay(
     source,
     asArray ? asJsonArray(passed) : passed,
     inbound.client,
@@ -106,6 +106,8 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
       },
     },
   );
+  inbound.take?.(relayed);
+  const body = inbound.take === undefined ? bodyOf(relayed) : null;
   return succeed(exchange, body, asArray ? arrayContentType : eventStream);
 }
 
@@ -186,7 +188,7 @@ function succeedWhole(
 /** A 200 to the client; the record learns when. */
 function succeed(
   exchange: Exchange,
-  body: Uint8Array | ReadableStream<Uint8Array>,
+  body: Uint8Array | ReadableStream<Uint8Array> | null,
   contentType: string,
 ): Response {
   const { record } = exchange.inbound;

@@ -1,5 +1,6 @@
 import type { Caller } from '../access/gatekeeper.ts';
 import {
+  cutMembers,
   lastMember,
   memberValue,
   scanMembers,
@@ -12,7 +13,7 @@ import type { Route } from '../routing/catalog.ts';
 import { summaryNeedle, withOpenSummaries } from '../sessions/compaction.ts';
 import { inputItems } from '../sessions/items.ts';
 import { pendingState, type PendingState } from '../sessions/provider-state.ts';
-import type { Sessions, Snapshot } from '../sessions/sessions.ts';
+import type { Snapshot, TurnMemory } from '../sessions/sessions.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
 import { asString, isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { Edit } from './asked.ts';
@@ -38,8 +39,8 @@ const reference = Buffer.from('"item_reference"');
 const summary = Buffer.from(summaryNeedle);
 
 /** Whether requests of this kind are looked at here: a client of the other protocols brings its history itself. */
-export const isStateful = ({ sessions }: PipelineDeps, inbound: Inbound): boolean =>
-  sessions !== undefined && inbound.surface.id === surface;
+export const isStateful = ({ sessions }: PipelineDeps, { memory, surface: { id } }: Inbound): boolean =>
+  (memory ?? sessions) !== undefined && id === surface;
 
 /**
  * Puts the stored conversation that a request continues in front of its input, and says how its reply is kept.
@@ -50,7 +51,7 @@ export async function continueTurn(
   inbound: Inbound,
   body: Uint8Array,
 ): Promise<Continuation | undefined> {
-  const sessions = deps.sessions!;
+  const sessions: TurnMemory = inbound.memory ?? deps.sessions!;
   const scan = scanMembers(body, names);
   if (!scan.ok) return undefined;
   const value = (name: string): Json | undefined => {
@@ -61,13 +62,18 @@ export async function continueTurn(
   const conversation = conversationId(value('conversation'));
   const refers = holds(body, reference);
   const retentionMs = retentionOf(inbound.caller);
-  const isKept =
-    inbound.operation === 'turn' && value('store') !== false && sessions.limits.isOn && retentionMs !== 0;
+  const isStored = value('store') !== false && deps.sessions?.limits.isOn === true && retentionMs !== 0;
+  const isKept = inbound.operation === 'turn' && (isStored || inbound.memory !== undefined);
   const isPlain = previous === undefined && conversation === undefined && !refers;
   if (!isKept && isPlain && !holds(body, summary)) return undefined;
 
   if (previous !== undefined && conversation !== undefined) throw new FailureError(twoPasts);
-  const past = await pastOf(sessions, inbound.caller.id, previous, conversation);
+  const bytesMax = deps.sessions?.limits.conversationBytesMax ?? Infinity;
+  const past = await pastOf(sessions, bytesMax, inbound.caller.id, previous, conversation);
+  // What a connection goes on from, it or the store must know; its client sends all of it again when told so.
+  if (past.unknown !== undefined && previous !== undefined && inbound.memory !== undefined) {
+    throw new FailureError(past.unknown);
+  }
   const input = await inputOf(sessions, inbound.caller.id, body, refers);
   const unknown = past.unknown ?? input.unknown;
   const { snapshot, history } = past;
@@ -110,6 +116,7 @@ export async function continueTurn(
             state,
             retentionMs,
             inputs: input.items,
+            isStored,
           })
         : undefined,
   };
@@ -130,7 +137,8 @@ interface Past {
 }
 
 async function pastOf(
-  sessions: Sessions,
+  sessions: TurnMemory,
+  bytesMax: number,
   caller: string,
   previous: string | undefined,
   conversation: string | undefined,
@@ -143,7 +151,7 @@ async function pastOf(
     return { unknown: previous === undefined ? unknownConversation(name) : unknownResponse(name) };
   }
   const length = history.reduce((sum, text) => sum + text.length, 0);
-  if (length > sessions.limits.conversationBytesMax) {
+  if (length > bytesMax) {
     throw new FailureError(tooLong(previous === undefined ? 'conversation' : 'previous_response_id'));
   }
   return { snapshot, history };
@@ -158,7 +166,7 @@ interface Input {
 }
 
 async function inputOf(
-  sessions: Sessions,
+  sessions: TurnMemory,
   caller: string,
   body: Uint8Array,
   refers: boolean,
@@ -191,7 +199,7 @@ const { indexOf } = Buffer.prototype as unknown as { indexOf(this: Uint8Array, n
 const holds = (body: Uint8Array, needle: Uint8Array): boolean => indexOf.call(body, needle) >= 0;
 
 /** Compactions of this gateway go up as the summaries that they hold, to whichever upstream. */
-function openSummaries({ sealing }: Sessions, caller: string, body: Uint8Array): Uint8Array {
+function openSummaries({ sealing }: TurnMemory, caller: string, body: Uint8Array): Uint8Array {
   if (sealing === undefined || !holds(body, summary)) return body;
   const scan = scanObject(body);
   const member = scan.ok ? lastMember(scan.members, 'input') : undefined;
@@ -204,11 +212,9 @@ function openSummaries({ sealing }: Sessions, caller: string, body: Uint8Array):
     throw new FailureError(strangeSummary);
   }
 }
-const openBrace = 0x7b;
 const quote = 0x22;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
-const comma = 0x2c;
 
 /** The body with the history before its input and without the id of what it continues; all else byte by byte. */
 function expand(
@@ -218,7 +224,7 @@ function expand(
 ): Uint8Array {
   const scan = scanObject(body);
   if (!scan.ok) return body;
-  const edits = cutMembers(body, scan.members);
+  const edits: Edit[] = cutMembers(body, scan.members, namesPast);
   const input = lastMember(scan.members, 'input');
   if (input === undefined) {
     const at = scan.end - 1;
@@ -249,26 +255,7 @@ function inputEdit(
   return { from, to, text: `[${[...history, ...own.map((item) => JSON.stringify(item))].join(',')}]` };
 }
 
-/** Takes the names of the past out, each with the comma before it, or while none stays before it with the one behind. */
-function cutMembers(body: Uint8Array, members: readonly Member[]): Edit[] {
-  const cuts: Edit[] = [];
-  let keptBefore = false;
-  let from = body.indexOf(openBrace) + 1;
-  members.forEach(({ key, to }, i) => {
-    if (key !== 'previous_response_id' && key !== 'conversation') {
-      keptBefore = true;
-      return;
-    }
-    const start = keptBefore ? members[i - 1]!.to : from;
-    from = to;
-    if (!keptBefore) {
-      while (body[from]! <= 0x20) from++;
-      if (body[from] === comma) from++;
-    }
-    cuts.push({ from: start, to: from, text: '' });
-  });
-  return cuts;
-}
+const namesPast = ({ key }: Member): boolean => key === 'previous_response_id' || key === 'conversation';
 
 const conversationId = (value: Json | undefined): string | undefined =>
   asString(value) || (isObject(value) ? asString(value.id) : undefined);

@@ -5,7 +5,7 @@ import type { Accounts } from '../accounts/accounts.ts';
 import type { Caller, Gatekeeper } from '../access/gatekeeper.ts';
 import type { Catalog } from '../routing/catalog.ts';
 import type { Chooser } from '../routing/choice.ts';
-import type { Sessions } from '../sessions/sessions.ts';
+import type { Sessions, TurnMemory } from '../sessions/sessions.ts';
 import type { Recorder, TurnRecord } from '../telemetry/record.ts';
 import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
@@ -13,6 +13,7 @@ import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import type { Keeper } from './keeper.ts';
+import type { Relayed } from './relay.ts';
 import type { TokenEstimator } from './token-estimator.ts';
 
 /** What a path says where other protocols say it in the body. */
@@ -48,6 +49,10 @@ export interface Inbound {
   /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
   readonly leaveOut: (request: TurnRequest) => Note[];
   readonly record: TurnRecord;
+  /** What the connection remembers beside the store, where it outlives the request. */
+  readonly memory?: TurnMemory;
+  /** Takes the reply's stream where it does not become the body of a response, as on a socket. */
+  readonly take?: (stream: Relayed) => void;
 }
 
 export interface PipelineDeps {

@@ -1,7 +1,7 @@
 import { streamTap, type TapRules } from '../protocols/tap.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { PendingState } from '../sessions/provider-state.ts';
-import type { Conversation, Sessions, Snapshot } from '../sessions/sessions.ts';
+import type { Conversation, Snapshot, TurnMemory } from '../sessions/sessions.ts';
 import { asArray, asObject, isObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { LaneStream } from './relay.ts';
 
@@ -15,6 +15,8 @@ export interface KeptTurn {
   /** How long its caller's turns are kept, where that is settled for it alone. */
   readonly retentionMs: number | undefined;
   readonly inputs: () => readonly JsonObject[];
+  /** False where only the connection that it came on may remember it. */
+  readonly isStored: boolean;
 }
 
 /** Where a reply comes from. */
@@ -37,12 +39,12 @@ export interface Keeper {
 /** A store that takes longer does not keep the client from its reply, which then cannot be continued. */
 const commitMs = 5_000;
 
-export function createKeeper(sessions: Sessions, turn: KeptTurn): Keeper {
+export function createKeeper(sessions: TurnMemory, turn: KeptTurn): Keeper {
   let isWatched = false;
 
   /** Stores it; a store that fails costs the client nothing but the memory of this turn. */
   async function keep(response: JsonObject, { provider, native }: ReplySource): Promise<void> {
-    const { caller, parent, conversation, state, retentionMs, inputs } = turn;
+    const { caller, parent, conversation, state, retentionMs, inputs, isStored } = turn;
     const { promise: late, resolve } = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => resolve('late'), commitMs);
     try {
@@ -60,6 +62,7 @@ export function createKeeper(sessions: Sessions, turn: KeptTurn): Keeper {
         response: { ...response, ...continues },
         native,
         retentionMs,
+        isStored,
         ...state.take(),
       });
       stored.catch(() => undefined);

@@ -1,4 +1,4 @@
-import { scanObject } from '../protocols/json-scan.ts';
+import { cutMembers, scanObject } from '../protocols/json-scan.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { contracts, fieldAt } from '../protocols/contracts.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
@@ -57,34 +57,14 @@ export function narrowBytes(
 ): { cuts: Edit[]; notes: Note[] } {
   const scan = scanObject(body);
   const members = scan.ok ? scan.members : [];
-  const cuts: Edit[] = [];
   const notes: Note[] = [];
-  let keptBefore = false;
-  let from = body.indexOf(openBrace) + 1;
-  members.forEach((member, i) => {
-    const { key, to } = member;
-    const cutModel = withoutModel && key === 'model';
-    if (!cutModel && (allowed === undefined || mayStay(key, protocol, allowed))) {
-      keptBefore = true;
-      return;
-    }
-    if (!cutModel) notes.push(noteOf(key, protocol));
-    // A member goes with the comma before it, or while none stays before it with the comma behind it.
-    const start = keptBefore ? members[i - 1]!.to : from;
-    from = keptBefore ? to : afterComma(body, to);
-    cuts.push({ from: start, to: from, text: '' });
+  const cuts = cutMembers(body, members, ({ key }) => {
+    if (withoutModel && key === 'model') return true;
+    if (allowed === undefined || mayStay(key, protocol, allowed)) return false;
+    notes.push(noteOf(key, protocol));
+    return true;
   });
   return { cuts, notes };
-}
-
-const openBrace = 0x7b;
-const comma = 0x2c;
-
-/** The offset after the comma that follows a member's end; that end itself when it is the last. */
-function afterComma(body: Uint8Array, to: number): number {
-  let at = to;
-  while (body[at]! <= 0x20) at++;
-  return body[at] === comma ? at + 1 : to;
 }
 
 /** Without these there is no request. */

@@ -130,7 +130,8 @@ export function refuseLosses(notes: readonly Note[], strict: boolean): void {
   if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
 }
 
-function surfaceContext(
+/** What the reply repeats of its request. */
+export function surfaceContext(
   deps: PipelineDeps,
   { requestId, surface }: Inbound,
   request: TurnRequest,

@@ -1,5 +1,5 @@
 import type { Sight } from '../protocols/tap.ts';
-import type { Failure } from '../turn/failure.ts';
+import { FailureError, type Failure } from '../turn/failure.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { cancelledFailure, cutFailure, idleFailure, unreadableFailure } from './network-failure.ts';
@@ -31,20 +31,28 @@ export interface RelayHooks {
 /** How long an upstream may hold its connection open after the terminal event. */
 const drainMs = 250;
 
-/** The controller of a direct stream: Bun writes to the socket from it without a queue in between. */
-interface DirectController {
+/** Where a stream goes. The controller of a direct stream is one: Bun writes to the client without a queue in between. */
+export interface ByteSink {
   /** Goes out at the end of the tick at the latest; a promise when the client does not keep up. */
   write(bytes: Uint8Array): unknown;
   close(): void;
 }
 
+/** A stream that is ready to be pulled. */
+export interface Relayed {
+  /**
+   * Pulls it to its end at the pace of `sink`, which throws when the client has left. The failure in which it ended,
+   * where it did.
+   */
+  pump(sink: ByteSink): Promise<Failure | undefined>;
+  /** The client has left. */
+  leave(): void;
+}
+
 /**
- * Pulls an upstream's body at the client's pace and gives what the lane makes of it to the client: one read, at
+ * An upstream's body, to be pulled at the client's pace; what the lane makes of it goes to the client: one read, at
  * most one write. The client's leaving, the upstream's cut and silence beyond `idleMs` end it the same way in
  * every lane.
- *
- * A direct stream costs about half of what a queued one does on Bun 1.4; every write is awaited, because a direct
- * stream has no bound of its own.
  */
 export function relay(
   reader: ByteSource,
@@ -53,14 +61,16 @@ export function relay(
   abort: AbortController,
   watch: IdleWatch,
   hooks: RelayHooks,
-): ReadableStream<Uint8Array> {
+): Relayed {
   let over = false;
+  let ended: Failure | undefined;
   let idled = false;
   let broken = false;
 
   const finish = (failure?: Failure): void => {
     if (over) return;
     over = true;
+    ended = failure;
     watch.stop(slot);
     hooks.ended(failure);
   };
@@ -93,7 +103,8 @@ export function relay(
     }
   }
 
-  async function pump(controller: DirectController): Promise<void> {
+  async function pump(controller: ByteSink): Promise<void> {
+    if (over) return;
     let isFirst = true;
     for (;;) {
       let chunks: readonly Uint8Array[] = [];
@@ -112,7 +123,7 @@ export function relay(
           isLast = done;
         }
       } catch (error) {
-        failure = idled ? idleFailure(watch.idleMs) : cutFailure(error);
+        failure = idled ? idleFailure(watch.idleMs) : brokenBy(error);
       }
       hooks.waited(performance.now() - askedMs);
       if (over) return;
@@ -146,13 +157,34 @@ export function relay(
     }
   }
 
-  return new ReadableStream({
-    type: 'direct',
+  return {
     // A write can only fail because the client has left.
-    pull: (controller: DirectController) => pump(controller).catch(leave),
+    pump: (sink) =>
+      pump(sink).then(
+        () => ended,
+        () => {
+          leave();
+          return ended;
+        },
+      ),
+    leave,
+  };
+}
+
+/**
+ * A stream as the body of a response. A direct one costs about half of what a queued one does on Bun 1.4; every write
+ * is awaited, because it has no bound of its own.
+ */
+export const bodyOf = ({ pump, leave }: Relayed): ReadableStream<Uint8Array> =>
+  new ReadableStream({
+    type: 'direct',
+    pull: pump,
     cancel: leave,
   } as unknown as UnderlyingDefaultSource<Uint8Array>);
-}
+
+/** A provider that knows what has happened to its stream says so. */
+const brokenBy = (error: unknown): Failure =>
+  error instanceof FailureError ? error.failure : cutFailure(error);
 
 /** Lets the upstream end by itself, so that its connection can be used again; cuts it when it does not. */
 async function drain(reader: ByteSource, abort: AbortController): Promise<void> {

@@ -159,6 +159,38 @@ export function lastMember(members: readonly Member[], key: string): Member | un
   return undefined;
 }
 
+/** The ranges, in order and apart, that take members out of an object; `members` are all of it, in order. */
+export function cutMembers(
+  bytes: Uint8Array,
+  members: readonly Member[],
+  isCut: (member: Member) => boolean,
+): { readonly from: number; readonly to: number; readonly text: '' }[] {
+  const cuts: { from: number; to: number; text: '' }[] = [];
+  let keptBefore = false;
+  let from = bytes.indexOf(openBrace) + 1;
+  members.forEach((member, i) => {
+    if (!isCut(member)) {
+      keptBefore = true;
+      return;
+    }
+    // A member goes with the comma before it, or while none stays before it with the comma behind it.
+    const start = keptBefore ? members[i - 1]!.to : from;
+    from = keptBefore ? member.to : afterComma(bytes, member.to);
+    cuts.push({ from: start, to: from, text: '' });
+  });
+  return cuts;
+}
+
+const openBrace = 0x7b;
+const comma = 0x2c;
+
+/** The offset after the comma that follows a member's end; that end itself when it is the last. */
+function afterComma(bytes: Uint8Array, to: number): number {
+  let at = to;
+  while (bytes[at]! <= 0x20) at++;
+  return bytes[at] === comma ? at + 1 : to;
+}
+
 /** Replaces byte ranges, which must be in order and apart. */
 export function splice(
   bytes: Uint8Array,

@@ -7,6 +7,7 @@ import { serveCount } from '../pipeline/count.ts';
 import { serveEmbeddings } from '../pipeline/embed.ts';
 import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
 import { serveTurn } from '../pipeline/turn.ts';
+import { serveWarmUp } from '../pipeline/warm-up.ts';
 import type { Operation } from '../providers/provider.ts';
 import { prometheusContentType } from '../telemetry/prometheus.ts';
 import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts';
@@ -21,9 +22,10 @@ import { refusedOrigin } from './guard.ts';
 import { modelRoutes } from './model-routes.ts';
 import { requestId } from './request-id.ts';
 import { responsesRoutes } from './responses-routes.ts';
+import { asksForSocket, createSockets, type SocketDeps, type Sockets, type SocketServer } from './sockets.ts';
 import { surfaceOf } from './surface.ts';
 
-export interface ServerDeps extends AdminDeps {
+export interface ServerDeps extends AdminDeps, SocketDeps {
   readonly version: string;
   /** Names beside loopback under which the gateway is reached. */
   readonly hosts: readonly string[];
@@ -31,8 +33,6 @@ export interface ServerDeps extends AdminDeps {
   readonly onLoopback: boolean;
   /** The text of `/metrics`. */
   readonly metrics: () => string;
-  /** False while the gateway drains. */
-  readonly ready: () => boolean;
 }
 
 /** All routes that ask nothing of a model, as one Hono application. */
@@ -59,20 +59,31 @@ function createApp(deps: ServerDeps): Hono {
 }
 
 /** The part of Bun's server that a handler needs. */
-interface Connections {
+export interface Connections extends Partial<SocketServer> {
   timeout?(request: Request, seconds: number): void;
 }
 
+/** What a server calls for each request, and for each socket that it has opened. */
+export interface Handler {
+  /** Nothing is answered to a request that has become a socket. */
+  fetch(request: Request, connections?: Connections): Response | undefined | Promise<Response>;
+  readonly sockets: Sockets;
+}
+
 /**
- * What a server calls for each request: the guard, then the calls to models, then all others. Calls are matched
- * here because a router costs them more than their own handling of the body.
+ * What a server calls: the guard, then the calls to models, then all others. Calls are matched here because a router
+ * costs them more than their own handling of the body.
  */
-export function createHandler(
-  deps: ServerDeps,
-): (request: Request, connections?: Connections) => Response | Promise<Response> {
+export function createHandler(deps: ServerDeps): Handler {
   const app = createApp(deps);
   const match = callRoutes(deps.protocols);
-  return (request, connections = {}) => {
+  const sockets = createSockets(
+    deps,
+    (route, headers) => startCall(route, headers, 'websocket'),
+    (route, record, turn, isWarmUp) =>
+      ask(deps, route, record, turn, isWarmUp ? serveWarmUp : serve[route.operation]),
+  );
+  const fetch: Handler['fetch'] = (request, connections = {}) => {
     const why = refusedOrigin(request.headers, deps.onLoopback, deps.hosts);
     const route = match(request.url);
     if (why !== undefined) {
@@ -83,11 +94,13 @@ export function createHandler(
     }
     if (route === undefined) return app.fetch(request);
     if (request.method === 'POST') return call(deps, route, request, connections);
+    if (asksForSocket(request)) return sockets.upgrade(request, route, connections);
     return failureReply(route.surface, notAllowed, requestId(request.headers.get('x-request-id')));
   };
+  return { fetch, sockets };
 }
 
-const serve: Record<Operation, (deps: PipelineDeps, inbound: Inbound) => Promise<Response>> = {
+const serve: Record<Operation, Work> = {
   turn: serveTurn,
   count: serveCount,
   compact: serveCompact,
@@ -95,51 +108,80 @@ const serve: Record<Operation, (deps: PipelineDeps, inbound: Inbound) => Promise
   embed_batch: serveEmbeddings,
 };
 
-async function call(
+type Work = (deps: PipelineDeps, inbound: Inbound) => Promise<Response>;
+
+/** The record of a call that has just come. */
+function startCall(
+  { surface, operation, template }: CallRoute,
+  headers: Headers,
+  transport?: TurnRecord['transport'],
+): TurnRecord {
+  return startRecord({
+    requestId: requestId(headers.get('x-request-id')),
+    surface: recordedAs[operation] ?? surface.id,
+    method: transport === undefined ? 'POST' : 'GET',
+    transport,
+    route: template,
+    startedMs: performance.now(),
+    client: clientName(headers.get('user-agent')),
+  });
+}
+
+function call(
   deps: ServerDeps,
   route: CallRoute,
   request: Request,
   connections: Connections,
 ): Promise<Response> {
-  const { headers } = request;
-  const { surface, operation } = route;
-  const id = requestId(headers.get('x-request-id'));
-  const record = startRecord({
-    requestId: id,
-    surface: recordedAs[operation] ?? surface.id,
-    method: 'POST',
-    route: route.template,
-    startedMs: performance.now(),
-    client: clientName(headers.get('user-agent')),
-  });
-  let caller: Caller;
-  try {
-    caller = admitted(deps, headers, record);
-  } catch (error) {
-    const { failure } = error as FailureError;
-    finishRecord(deps, record, failure);
-    return failureReply(surface, failure, id, {}, route.asked?.asArray);
-  }
-  return serve[operation](deps, {
-    requestId: id,
-    surface,
-    operation,
-    asked: route.asked,
+  const { headers, signal: client } = request;
+  const asked = {
     headers,
-    search: route.search,
+    client,
     async body() {
       const bytes = await readBody(request, deps.bodyBytesMax);
       // From here on silence is the upstream's affair, watched by the pipeline.
       connections.timeout?.(request, 0);
       return bytes;
     },
-    client: request.signal,
+  };
+  return ask(deps, route, startCall(route, headers), asked, serve[route.operation]);
+}
+
+/** Lets a call in and has it carried, whichever way it came. */
+async function ask(
+  deps: ServerDeps,
+  route: CallRoute,
+  record: TurnRecord,
+  asked: Pick<Inbound, 'headers' | 'client' | 'body' | 'memory' | 'take'>,
+  work: Work,
+): Promise<Response> {
+  const { surface, operation } = route;
+  const { headers, client, body, memory, take } = asked;
+  let caller: Caller;
+  try {
+    caller = admitted(deps, headers, record);
+  } catch (error) {
+    const { failure } = error as FailureError;
+    finishRecord(deps, record, failure);
+    return failureReply(surface, failure, record.requestId, {}, route.asked?.asArray);
+  }
+  return work(deps, {
+    requestId: record.requestId,
+    surface,
+    operation,
+    asked: route.asked,
+    headers,
+    search: route.search,
+    body,
+    client,
     caller,
     sessionId: route.session ?? sessionIdOf(headers),
     sessionIn: sessionInMetadata,
     only: route.only,
     leaveOut: leaveOutClientMarks,
     record,
+    memory,
+    take,
   });
 }
 

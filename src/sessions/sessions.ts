@@ -49,6 +49,8 @@ export interface FinishedTurn {
   readonly parentState?: LeftStates;
   /** How long it is kept, where its caller has a time of its own. */
   readonly retentionMs?: number;
+  /** False where only the connection that it came on may remember it. */
+  readonly isStored?: boolean;
 }
 
 /** What a snapshot is found by. */
@@ -96,6 +98,12 @@ export interface Sessions {
   complain(error: unknown): void;
   close(): void;
 }
+
+/** What a turn needs of what is remembered, by the store or by a connection. */
+export type TurnMemory = Pick<
+  Sessions,
+  'find' | 'history' | 'references' | 'commit' | 'sealing' | 'complain'
+>;
 
 export interface SessionLimits extends CollectorLimits {
   /** Turns are stored at all. */

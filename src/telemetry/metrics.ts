@@ -132,6 +132,9 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     ['provider', 'model', 'lacks'],
   );
   const streams = metrics.gauge('dragoman_streams_open', 'Streams to clients that are open now.', []).with();
+  const sockets = metrics
+    .gauge('dragoman_websocket_open', 'WebSocket connections of clients that are open now.', [])
+    .with();
   let accounts: () => readonly AccountState[] = () => [];
   metrics.readGauge(
     'dragoman_account_state',
@@ -215,6 +218,9 @@ export function turnMetrics(options: MetricsOptions): Metrics {
     },
     streamsOpen(change) {
       streams.add(change);
+    },
+    socketsOpen(change) {
+      sockets.add(change);
     },
     accounts(read) {
       accounts = read;

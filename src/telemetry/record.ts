@@ -26,6 +26,8 @@ export interface TurnRecord {
   /** The protocol it was asked in, or a word for what else it was: `models`, `health`, `metrics`, `admin`. */
   surface: string;
   readonly method: string;
+  /** How it came, where that was not plain HTTP. */
+  readonly transport?: 'websocket';
   /** The route's template such as `/{provider}/v1/messages`, never the URL as it came. */
   route: string;
   /** The id of the caller's gateway key; absent where none is needed. */
@@ -102,6 +104,8 @@ export interface Recorder {
   record(record: TurnRecord): void;
   /** A stream to a client was opened (`1`) or has ended (`-1`). */
   streamsOpen(change: 1 | -1): void;
+  /** A WebSocket connection was opened (`1`) or has ended (`-1`). */
+  socketsOpen?(change: 1 | -1): void;
 }
 
 /**
@@ -120,6 +124,7 @@ export function startRecord(
     surface: '',
     method: '',
     route: '',
+    transport: undefined,
     keyId: undefined,
     rates: undefined,
     provider: undefined,
@@ -165,6 +170,9 @@ export function recordTo(...recorders: readonly Recorder[]): Recorder {
     },
     streamsOpen(change) {
       for (const recorder of recorders) recorder.streamsOpen(change);
+    },
+    socketsOpen(change) {
+      for (const recorder of recorders) recorder.socketsOpen?.(change);
     },
   };
 }

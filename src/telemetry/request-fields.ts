@@ -23,6 +23,7 @@ export function requestFields(record: TurnRecord, withWords = false) {
     request_id: record.requestId,
     surface: record.surface,
     method: record.method,
+    transport: record.transport,
     route: record.route,
     status: record.status,
     outcome: record.outcome,

@@ -22,6 +22,8 @@ export type FailureKind =
   | 'cut'
   /** The client left. */
   | 'cancelled'
+  /** What the request continues is lost on the way to its upstream: only the whole conversation, sent anew, helps. */
+  | 'replay'
   | 'unsupported'
   | 'internal';
 

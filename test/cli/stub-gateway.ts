@@ -48,6 +48,7 @@ export function stubGateway(): {
           server = Bun.serve({ hostname: host, port, idleTimeout: 0, fetch: answer });
           return { url: `http://${host}:${server.port}` };
         },
+        websocket: { message() {} },
         reload: () => [],
         provider: () => undefined,
         async models() {

@@ -7,6 +7,8 @@ import { refusedBy, toolResults, upstreams, type Stage, type UpstreamName } from
 
 const taskMs = 60_000;
 const pipesMs = 1_000;
+/** The gateway gathers its lines for a moment. */
+export const logFlushMs = 500;
 
 /**
  * Lets a client do its task through the gateway on a model of `upstream`, or on another that is asked in the same
@@ -38,12 +40,14 @@ export async function attempt(
   writeFileSync(join(task.folder, 'hello.txt'), `${secret}\n`);
   client.prepare?.(task);
   stage.forget();
+  const logged = stage.gateway.logs().length;
   try {
     const ended = await run(client, task);
     const faults = [
       ...(ended.status === 0 ? [] : [`the client ended with ${ended.status}`]),
       ...arrivalFaults(client, upstream, stage, result),
       ...stage.duo.faults(),
+      ...(await transportFaults(client, stage, logged)),
       ...(read(join(task.folder, 'seen.txt')).includes(secret)
         ? []
         : ['the tool left no file with the text behind']),
@@ -69,11 +73,13 @@ async function goOn(
   task: Task,
 ): Promise<string | undefined> {
   stage.forget();
+  const logged = stage.gateway.logs().length;
   const { command, faults: judge } = client.again!;
   const ended = await run(client, task, taskMs, command(task));
   const faults = [
     ...(ended.status === 0 ? [] : [`the client that went on ended with ${ended.status}`]),
     ...wireFaults(client, upstream, stage),
+    ...(await transportFaults(client, stage, logged)),
     ...judge(
       stage.arrivals.map(({ body }) => body),
       task.secret,
@@ -82,6 +88,20 @@ async function goOn(
   ];
   if (faults.length === 0) return undefined;
   return [...faults, `stdout: ${ended.out.slice(-2_000)}`, `stderr: ${ended.err.slice(-2_000)}`].join('\n');
+}
+
+/** A client that falls back to `POST` does its task all the same, which is not what was to be shown. */
+async function transportFaults({ overSocket }: Client, stage: Stage, from: number): Promise<string[]> {
+  if (!overSocket) return [];
+  await Bun.sleep(logFlushMs);
+  const turns = stage.gateway
+    .logs()
+    .slice(from)
+    .split('\n')
+    .filter((line) => line.includes('"surface":"openai-responses"'));
+  const strays = turns.filter((line) => !line.includes('"transport":"websocket"'));
+  if (turns.length > 0 && strays.length === 0) return [];
+  return [`${strays.length} of ${turns.length} turns did not come over the socket`, ...strays];
 }
 
 /** Requests that are not the upstream's protocol. */

@@ -49,6 +49,8 @@ export interface Client {
   result?(task: Task): string;
   command(task: Task): Command;
   readonly again?: SecondRun;
+  /** Turns are to come over a WebSocket, every one. */
+  readonly overSocket?: boolean;
 }
 
 /** Where `npm ci --prefix test/clients` puts the clients. */

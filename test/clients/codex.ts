@@ -30,8 +30,11 @@ export const codexPatching: Client = {
 interface Session {
   readonly name: string;
   readonly resumes?: boolean;
+  readonly overSocket?: boolean;
   readonly settings?: Readonly<Record<string, string>>;
 }
+
+const overSocket: Session = { name: 'gw', overSocket: true };
 
 /** Anything that was said so far is more. */
 const compacting = { model_auto_compact_token_limit: '50' };
@@ -53,6 +56,22 @@ export const codexResumed: Client = {
       ...(bodies.at(-1)?.includes(secret) ? [] : ['the history did not come along']),
     ],
   },
+};
+
+/** Over one WebSocket instead of a `POST` for each step. */
+export const codexOverSocket: Client = {
+  ...codex,
+  name: 'Codex CLI over WebSocket',
+  overSocket: true,
+  command: (task) => command(task, task.prompt ?? shellPrompt('exec_command'), overSocket),
+};
+
+export const codexResuming: Client = {
+  ...codexResumed,
+  name: 'Codex CLI over WebSocket, resumed',
+  overSocket: true,
+  command: (task) => command(task, shellPrompt('exec_command'), overSocket),
+  again: { ...codexResumed.again!, command: goesOn(overSocket) },
 };
 
 /** A session that has grown too long and is compacted by the client itself, in a turn that looks like any other. */
@@ -102,6 +121,7 @@ function command(
     env_key: 'GW_KEY',
     request_max_retries: 0,
     stream_max_retries: 0,
+    supports_websockets: session?.overSocket ?? false,
   };
   const settings = {
     model,

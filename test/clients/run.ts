@@ -7,7 +7,15 @@ import { attempt } from './attempt.ts';
 import { claudeCode } from './claude-code.ts';
 import type { Client } from './client.ts';
 import { storyNames, tell, type Way } from './codex-stories.ts';
-import { codex, codexCompacted, codexCompacting, codexPatching, codexResumed } from './codex.ts';
+import {
+  codex,
+  codexCompacted,
+  codexCompacting,
+  codexOverSocket,
+  codexPatching,
+  codexResumed,
+  codexResuming,
+} from './codex.ts';
 import { duoClaude, duoDatedGpt, duoGpt, type DuoModel } from './duo.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
@@ -18,6 +26,8 @@ import { startStage, type UpstreamName } from './upstreams.ts';
 const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
   [claudeCode, ['responses', 'chat', 'gemini', 'messages']],
   [codex, ['chat', 'messages', 'gemini', 'responses']],
+  [codexOverSocket, ['chat', 'messages', 'gemini', 'responses']],
+  [codexResuming, ['chat', 'messages', 'gemini', 'responses']],
   [codexPatching, ['chat', 'messages', 'gemini', 'responses']],
   [codexResumed, ['chat', 'messages']],
   [codexCompacting, ['chat', 'messages']],
@@ -38,6 +48,8 @@ const onDuo: readonly (readonly [Client, readonly DuoModel[]])[] = [
 const ways: readonly Way[] = [
   { downstream: 'http', upstream: 'http' },
   { downstream: 'http', upstream: 'websocket' },
+  { downstream: 'websocket', upstream: 'http' },
+  { downstream: 'websocket', upstream: 'websocket' },
 ];
 
 const wanted = process.argv.slice(2).join(' ').toLowerCase();

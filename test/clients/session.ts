@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { run } from './attempt.ts';
+import { logFlushMs, run } from './attempt.ts';
 import type { Client, Task } from './client.ts';
 import {
   refusedBy,
@@ -14,8 +14,6 @@ import {
 } from './upstreams.ts';
 
 const sessionMs = 6 * 60_000;
-/** The gateway gathers its lines for a moment. */
-const logFlushMs = 500;
 
 /** What a session came to: the turns that the model took, and what went wrong. */
 export interface SessionResult {

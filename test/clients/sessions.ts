@@ -4,7 +4,7 @@
  */
 import { claudeCode } from './claude-code.ts';
 import type { Client } from './client.ts';
-import { codex } from './codex.ts';
+import { codex, codexOverSocket } from './codex.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
 import { session } from './session.ts';
@@ -17,6 +17,7 @@ const all: readonly UpstreamName[] = ['responses', 'chat', 'messages', 'gemini']
 const clients: readonly Client[] = [
   claudeCode,
   codex,
+  codexOverSocket,
   geminiCli,
   opencodeChat,
   opencodeMessages,

@@ -15,6 +15,7 @@ describe('dragoman.yaml', () => {
         body_bytes_max: 67_108_864,
         drain_ms: 10_000,
         idle_ms: 600_000,
+        websocket: 'on',
       },
       conversations: {
         store: true,

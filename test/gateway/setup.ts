@@ -1,5 +1,6 @@
 import { configSchema } from '../../src/config/schema.ts';
 import { createGateway, providerSchemas, type Gateway } from '../../src/gateway.ts';
+import type { SocketLimits } from '../../src/server/sockets.ts';
 import type { State } from '../../src/server/state.ts';
 import type { TurnRecord } from '../../src/telemetry/record.ts';
 import { blocksOfPayloads, type SseBlock } from '../support/corpus.ts';
@@ -12,6 +13,7 @@ export interface Bench {
   readonly upstream: ReplayUpstream;
   readonly records: TurnRecord[];
   streamsOpen(): number;
+  socketsOpen(): number;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ export interface BenchOptions {
   /** Names of accounts that each provider has instead of the one key, in order of preference; see {@link askedAt}. */
   readonly accounts?: readonly string[];
   readonly state?: State;
+  readonly socketLimits?: Partial<SocketLimits>;
 }
 
 /** Which of the accounts a request came with. */
@@ -47,6 +50,7 @@ export function startBench(options: BenchOptions = {}): Bench {
   const upstream = startReplay({ models: ['m'] });
   const records: TurnRecord[] = [];
   let open = 0;
+  let sockets = 0;
   const credentials = options.accounts
     ? { accounts: accountsCalled(...options.accounts) }
     : { api_key: 'sk-upstream-secret' };
@@ -85,8 +89,13 @@ export function startBench(options: BenchOptions = {}): Bench {
     config,
     version: 'test',
     state: options.state,
+    socketLimits: options.socketLimits,
     metrics: () => '',
-    recorder: { record: (record) => records.push(record), streamsOpen: (change) => (open += change) },
+    recorder: {
+      record: (record) => records.push(record),
+      streamsOpen: (change) => (open += change),
+      socketsOpen: (change) => (sockets += change),
+    },
   });
   const { url } = gateway.listen({ host: '127.0.0.1', port: 0 });
   return {
@@ -95,6 +104,7 @@ export function startBench(options: BenchOptions = {}): Bench {
     upstream,
     records,
     streamsOpen: () => open,
+    socketsOpen: () => sockets,
     async stop() {
       await gateway.stop({ drainMs: 0 });
       await upstream.stop();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { ByteSource } from '../../src/pipeline/byte-source.ts';
 import { idleWatch } from '../../src/pipeline/idle-watch.ts';
-import { relay, type LaneStream } from '../../src/pipeline/relay.ts';
+import { bodyOf, relay, type LaneStream } from '../../src/pipeline/relay.ts';
 import type { Sight } from '../../src/protocols/tap.ts';
 import type { Failure } from '../../src/turn/failure.ts';
 
@@ -47,12 +47,12 @@ function start(from: ByteSource, lane = plainLane(), idleMs = 60_000) {
   const abort = new AbortController();
   const ends: (Failure | undefined)[] = [];
   const watch = idleWatch(idleMs);
-  const body = relay(from, lane, client.signal, abort, watch, {
+  const relayed = relay(from, lane, client.signal, abort, watch, {
     ended: (failure) => ends.push(failure),
     sent() {},
     waited() {},
   });
-  return { body, client, abort, ends, watch };
+  return { body: bodyOf(relayed), client, abort, ends, watch };
 }
 
 describe('relaying a stream', () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test';
 import { ask } from '../gateway/setup.ts';
 import { jsonLines, projectRoot, startProgram, startServe } from '../support/program.ts';
+import { openSocket } from '../support/socket.ts';
 import { heldReply, startServed, type Served } from './setup.ts';
 
 let served: Served | undefined;
@@ -35,6 +36,22 @@ describe('Ctrl-C', () => {
     expect(await text).toEndWith('data: [DONE]\n\n');
     expect(served.requests()).toMatchObject([{ status: 200, outcome: 'ok', stream: true }]);
     expect(served.program.stderr()).toBe('');
+  });
+
+  test('ends WebSockets with 1012: the idle one at once, the other after its turn', async () => {
+    served = await startServed();
+    const { script, hold } = heldReply();
+    served.upstream.enqueue(script);
+    const [idle, busy] = [await openSocket(served.url), await openSocket(served.url)];
+    busy.send({ type: 'response.create', model: 'chat/m', input: 'hi' });
+    await busy.next();
+    served.program.signal('SIGTERM');
+    expect(await idle.closed).toMatchObject({ code: 1012 });
+    hold.open();
+    expect((await busy.turn()).at(-1)!.type).toBe('response.completed');
+    expect(await busy.closed).toMatchObject({ code: 1012 });
+    expect(await served.program.ended).toBe(0);
+    expect(served.requests()).toMatchObject([{ status: 200, outcome: 'ok', transport: 'websocket' }]);
   });
 
   test('cuts what is still open after drain_ms, in a way that its client sees', async () => {

@@ -189,6 +189,12 @@ describe('/metrics', () => {
     metrics.streamsOpen(-1);
     expect(samples(metrics, 'dragoman_streams_open')[0]!.value).toBe(1);
   });
+
+  test('so do open WebSockets', () => {
+    const metrics = turnMetrics({ version: '0' });
+    for (const change of [1, 1, -1] as const) metrics.socketsOpen!(change);
+    expect(samples(metrics, 'dragoman_websocket_open')[0]!.value).toBe(1);
+  });
 });
 
 describe('the number of series is bounded', () => {

@@ -31,8 +31,10 @@ test('every recorder is told', () => {
     record: ({ requestId }) => told.push(`${name} ${requestId}`),
     streamsOpen: (change) => told.push(`${name} ${change}`),
   });
-  const all = recordTo(recorder('a'), recorder('b'));
+  const counting = { ...recorder('c'), socketsOpen: (change: number) => told.push(`sockets ${change}`) };
+  const all = recordTo(recorder('a'), recorder('b'), counting);
   all.record(turnRecord());
   all.streamsOpen(1);
-  expect(told).toEqual(['a req_1', 'b req_1', 'a 1', 'b 1']);
+  all.socketsOpen!(-1);
+  expect(told).toEqual(['a req_1', 'b req_1', 'c req_1', 'a 1', 'b 1', 'c 1', 'sockets -1']);
 });

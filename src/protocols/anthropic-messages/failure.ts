@@ -68,6 +68,7 @@ const words: Readonly<Record<FailureKind, string>> = {
   unreachable: 'api_error',
   cut: 'api_error',
   cancelled: 'api_error',
+  replay: 'invalid_request_error',
   unsupported: 'invalid_request_error',
   internal: 'api_error',
 };

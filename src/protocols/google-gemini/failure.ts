@@ -83,6 +83,7 @@ const words: Readonly<Record<FailureKind, string>> = {
   unreachable: 'UNAVAILABLE',
   cut: 'INTERNAL',
   cancelled: 'CANCELLED',
+  replay: 'ABORTED',
   unsupported: 'UNIMPLEMENTED',
   internal: 'INTERNAL',
 };

@@ -161,6 +161,7 @@ const words: Readonly<Record<FailureKind, readonly [type: string, code: string |
   unreachable: ['server_error', 'upstream_unreachable'],
   cut: ['server_error', 'upstream_cut'],
   cancelled: ['server_error', 'cancelled'],
+  replay: ['invalid_request_error', 'previous_response_not_found'],
   unsupported: ['invalid_request_error', 'unsupported'],
   internal: ['server_error', 'internal_error'],
 };

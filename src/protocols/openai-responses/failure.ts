@@ -137,6 +137,7 @@ const typeOfKind: Record<FailureKind, string> = {
   unreachable: 'server_error',
   cut: 'server_error',
   cancelled: 'server_error',
+  replay: 'invalid_request_error',
   unsupported: 'invalid_request_error',
   internal: 'server_error',
 };
@@ -146,6 +147,7 @@ const codeOfKind: { [K in FailureKind]?: string } = {
   billing: 'insufficient_quota',
   rate_limited: 'rate_limit_exceeded',
   overloaded: 'server_is_overloaded',
+  replay: 'previous_response_not_found',
 };
 
 /** Error codes and types, as OpenAI and its subscription backend write them. */
