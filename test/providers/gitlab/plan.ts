@@ -22,6 +22,7 @@ const thinking = here(
 const byHistory = here('clients', 'calls two tools at once and brings the whole history; streaming: %p');
 const offered = here('tools', '%s arrives as it was offered');
 const called = here('tools', 'a call with %s and its result arrive as they were made');
+const overSocket = here('sockets', 'a conversation with tools on %s goes up by %s');
 const cell = here('capabilities', 'by %s is as the matrix says');
 const perLife = here(
   'hours',
@@ -132,7 +133,7 @@ export const features: readonly Feature[] = [
     feature: 'a WebSocket of the client',
     need: 'optional',
     state: 'the gateway’s own affair: its turns go up over HTTP',
-    proofs: [cell],
+    proofs: [overSocket],
   },
   {
     feature: 'request ids of the upstream',
@@ -220,7 +221,11 @@ export const tasks: readonly Task[] = [
     result: 'on Claude and GPT; follow-ups and compaction by what Dragoman keeps',
     proofs: [followUps, compacted],
   },
-  { task: '4.2 WebSocket', result: 'none upstream, and none claimed', proofs: [cell] },
+  {
+    task: '4.2 WebSocket',
+    result: 'none upstream, and none claimed; a client’s goes up over HTTP',
+    proofs: [cell, overSocket],
+  },
   {
     task: '4.3 clean-up and recovery',
     result: 'cooling, suspension and their cures; nothing is held for a session',
