@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { anonymousAccount, configuredAccount, type Account } from './accounts/account.ts';
+import { createVault } from './accounts/vault.ts';
 import { secretsOf } from './config/secrets.ts';
 import { isLoopback, type Config, type ProviderSchemas } from './config/schema.ts';
 import { idleWatch } from './pipeline/idle-watch.ts';
+import { createOrigins } from './pipeline/origins.ts';
 import { tokenEstimator } from './pipeline/token-estimator.ts';
 import { anthropicMessages } from './protocols/anthropic-messages/index.ts';
 import { googleGemini } from './protocols/google-gemini/index.ts';
@@ -219,6 +222,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     configFile: options.configFile,
     accounts: state.accounts,
     gatekeeper: state.gatekeeper,
+    // Without a store the key lasts as long as the process; what it has sealed then counts as another's.
+    origins: createOrigins(state.stored?.vault ?? createVault(randomBytes(32))),
     sessions: state.sessions,
     protocols,
     recorder: recordTo(options.recorder, tokens, state.recorder),

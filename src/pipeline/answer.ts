@@ -1,3 +1,4 @@
+import type { Labels } from '../protocols/opaque-stream.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import type { Sight } from '../protocols/tap.ts';
 import { dropCharge, settleCharge } from '../telemetry/charges.ts';
@@ -15,7 +16,7 @@ import { bodyOf, relay, type LaneStream } from './relay.ts';
 import { errorHeaders, replyHeaders, streamHeaders } from './reply-headers.ts';
 import { firstContent } from './first-content.ts';
 import { maskedBytes, maskedFailure, maskedLane, maskFor, type Mask } from './mask.ts';
-import { foldEvents, foldStream, see, translatedStream } from './translated-lane.ts';
+import { foldEvents, foldStream, sealingOf, see, translatedStream } from './translated-lane.ts';
 import type { Exchange, PipelineDeps } from './exchange.ts';
 
 /** Error bodies are read up to here; what real upstreams send is a few KiB. */
@@ -78,7 +79,8 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   let lane: LaneStream & { readonly notes?: readonly Note[] };
   if (native) lane = nativeStream(exchange.upstream, inbound.requestId, exchange.hideUsage);
   else lane = translatedStream(exchange.upstream, exchange.source, inbound.surface, exchange.context());
-  let passed = maskedLane(lane, maskOf(exchange));
+  const labelled = exchange.labels ? labelledLane(lane, exchange.labels) : lane;
+  let passed = maskedLane(labelled, maskOf(exchange));
   if (exchange.keeper) passed = exchange.keeper.lane(passed, exchange);
   const asArray = inbound.asked?.asArray === true;
   deps.recorder.streamsOpen(1);
@@ -111,17 +113,32 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
   return succeed(exchange, body, asArray ? arrayContentType : eventStream);
 }
 
+const sealing = ({ native, inbound, context }: Exchange): ReturnType<typeof sealingOf> =>
+  native ? (events) => events : sealingOf(inbound.surface, context());
+
+/** The lane with every opaque value labelled before it gets there. */
+function labelledLane(lane: LaneStream, labels: Labels): LaneStream {
+  return {
+    sight: lane.sight,
+    push: (chunk) => lane.push(labels.push(chunk)),
+    end: (failure) => Buffer.concat([lane.push(labels.end()), lane.end(failure)]),
+  };
+}
+
 /** The upstream streams though the client wants it whole. */
 async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Response> {
-  const fold = foldStream(exchange.upstream, exchange.source);
+  const { labels } = exchange;
+  const seal = sealing(exchange);
+  const fold = foldStream(exchange.upstream, exchange.source, seal);
   let failure: Failure | undefined;
   try {
     await reading(exchange, async () => {
       for (;;) {
         const { value, done } = await source.read();
-        if (value !== undefined) fold.push(value);
+        if (value !== undefined) fold.push(labels?.push(value) ?? value);
         if (done || fold.done) break;
       }
+      if (labels) fold.push(labels.end());
     });
   } catch (error) {
     failure = (error as FailureError).failure;
@@ -130,8 +147,9 @@ async function foldedAnswer(exchange: Exchange, source: ByteSource): Promise<Res
 }
 
 /** The upstream has sent a whole result. */
-function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
-  const { inbound, native, stream, upstream } = exchange;
+function wholeAnswer(exchange: Exchange, sent: Uint8Array): Response {
+  const { inbound, native, stream, upstream, labels } = exchange;
+  const bytes = labels?.whole(sent) ?? sent;
   const body = parseResult(exchange, bytes);
   if (native && !stream) {
     const sight: Sight = { done: true };
@@ -140,7 +158,8 @@ function wholeAnswer(exchange: Exchange, bytes: Uint8Array): Response {
     if (sight.failure && exchange.mayMove) throw new FailureError(sight.failure);
     return succeedWhole(exchange, bytes, 'application/json', sight);
   }
-  const events = upstream.decodeResult(body, exchange.source);
+  const seal = sealing(exchange);
+  const events = seal(upstream.decodeResult(body, exchange.source));
   if (!stream) return replyAnswer(exchange, foldEvents(events));
   const out = inbound.surface.streamEncoder(exchange.context());
   const sight: Sight = { done: true };

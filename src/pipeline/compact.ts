@@ -1,3 +1,4 @@
+import { replyLabels } from '../protocols/opaque-stream.ts';
 import { lastUserMessages } from '../sessions/compaction.ts';
 import { inputItems, shownItem, storedItem } from '../sessions/items.ts';
 import type { TurnScope } from '../providers/provider.ts';
@@ -9,6 +10,8 @@ import { attempts, served, type Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { openRequest, type Opened } from './opening.ts';
+import { sealedOrigin } from './origins.ts';
+import { ownRequest } from './own-opaque.ts';
 import { summaryOf, withTrigger } from './summary.ts';
 import { scopeOf, tryAt } from './turn.ts';
 import { exchangeWhole, passWhole, readWhole, wholeReply } from './whole-call.ts';
@@ -50,7 +53,7 @@ function asTurn(deps: PipelineDeps, inbound: Inbound, opened: Opened): () => Ope
 async function askRoute(
   deps: PipelineDeps,
   inbound: Inbound,
-  { body, asked, continuation }: Opened,
+  { body, asked, routes, continuation }: Opened,
   scope: TurnScope,
   attempt: Attempt,
 ): Promise<Response | undefined> {
@@ -58,7 +61,9 @@ async function askRoute(
   const { provider, options } = attempt.route;
   const isOffered = options === undefined && provider.offers?.('compact', surface.id) === true;
   if (!isOffered || isMissing(attempt.route, 'compact', deps.nowMs())) return undefined;
-  const outgoing = passWhole(deps, inbound, body, asked, attempt.route);
+  const own = ownRequest(deps, inbound, body, asked, attempt, false)!;
+  const passed = passWhole(deps, inbound, own.body, own.asked, attempt.route);
+  const outgoing = { ...passed, notes: [...own.notes, ...passed.notes] };
   const exchange = await exchangeWhole(deps, inbound, attempt, surface, 'compact', outgoing, {
     scope,
     state: continuation?.state.of(provider.name),
@@ -69,7 +74,9 @@ async function askRoute(
     rememberMissing(attempt.route, 'compact', deps.nowMs());
     return undefined;
   }
-  const bytes = await readWhole(exchange, answerBytesMax);
+  const sealed = sealedOrigin(deps, inbound, routes, attempt, true);
+  const sent = await readWhole(exchange, answerBytesMax);
+  const bytes = sealed === undefined ? sent : replyLabels(surface.opaque, sealed).whole(sent);
   const sight: Parameters<typeof surface.tap.observeResult>[1] = { done: true };
   const told = objectOf(bytes);
   surface.tap.observeResult(told, sight);

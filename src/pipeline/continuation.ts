@@ -12,10 +12,12 @@ import type { SurfaceContext } from '../protocols/protocol.ts';
 import type { Route } from '../routing/catalog.ts';
 import { summaryNeedle, withOpenSummaries } from '../sessions/compaction.ts';
 import { inputItems } from '../sessions/items.ts';
+import { closeCalls } from '../sessions/open-calls.ts';
 import { pendingState, type PendingState } from '../sessions/provider-state.ts';
 import type { Snapshot, TurnMemory } from '../sessions/sessions.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
 import { asString, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import type { Note } from '../turn/note.ts';
 import type { Edit } from './asked.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { continued, createKeeper, type Keeper } from './keeper.ts';
@@ -24,6 +26,8 @@ import { continued, createKeeper, type Keeper } from './keeper.ts';
 export interface Continuation {
   /** The request with the whole conversation in it, where it continued one that is stored here. */
   readonly body: Uint8Array;
+  /** What had to be done to the history. */
+  readonly notes: readonly Note[];
   /** Where it may go: what is not known here may be known by a server that speaks the client's protocol itself. */
   routes(found: readonly Route[]): readonly Route[];
   /** What the reply repeats of the request is what the client sent. */
@@ -76,13 +80,17 @@ export async function continueTurn(
   }
   const input = await inputOf(sessions, inbound.caller.id, body, refers);
   const unknown = past.unknown ?? input.unknown;
-  const { snapshot, history } = past;
+  const { snapshot } = past;
   const named = conversation === undefined ? undefined : snapshot?.conversation;
   const state = pendingState(snapshot);
   // Part of a conversation, stored as if it were the whole, would be continued wrongly.
   const isWhole = unknown === undefined;
+  const { history, closed } = past.history
+    ? closeCalls(past.history, () => new Set(input.items().map(({ call_id }) => call_id)))
+    : { history: undefined, closed: [] };
   const expanded = isWhole && (history !== undefined || input.resolved !== undefined);
   return {
+    notes: closed.map(noOutput),
     body: openSummaries(
       sessions,
       inbound.caller.id,
@@ -256,6 +264,13 @@ function inputEdit(
 }
 
 const namesPast = ({ key }: Member): boolean => key === 'previous_response_id' || key === 'conversation';
+
+const noOutput = (id: string): Note => ({
+  path: 'previous_response_id',
+  action: 'repaired',
+  why: `the call ${id} has no output; one that says so is sent`,
+  weight: 'degrade',
+});
 
 const conversationId = (value: Json | undefined): string | undefined =>
   asString(value) || (isObject(value) ? asString(value.id) : undefined);

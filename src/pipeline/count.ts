@@ -2,6 +2,7 @@ import type { Protocol } from '../protocols/protocol.ts';
 import type { Route } from '../routing/catalog.ts';
 import { TokenizerBusy } from '../tokens/tokenizer.ts';
 import { FailureError } from '../turn/failure.ts';
+import type { Note } from '../turn/note.ts';
 import { isObject, type Json, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
@@ -10,6 +11,7 @@ import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { strangeFailure } from './network-failure.ts';
 import { openRequest } from './opening.ts';
 import { encodeFor, refuseLosses, type Outgoing } from './outgoing.ts';
+import { ownRequest } from './own-opaque.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { ownHeaders } from './reply-headers.ts';
 import type { Estimate } from './token-estimator.ts';
@@ -59,8 +61,9 @@ async function askUpstream(
 ): Promise<Response | undefined> {
   const { route } = attempt;
   const native = upstream === inbound.surface;
-  const outgoing = native
-    ? passWhole(deps, inbound, body, asked, route)
+  const own = native ? ownRequest(deps, inbound, body, asked, attempt, false) : undefined;
+  const outgoing = own
+    ? withNotes(passWhole(deps, inbound, own.body, own.asked, route), own.notes)
     : translate(deps, inbound, body, asked, route, upstream);
   const exchange = await exchangeWhole(deps, inbound, attempt, upstream, 'count', outgoing);
   if (!exchange.response.ok) {
@@ -78,6 +81,9 @@ async function askUpstream(
     'dragoman-count': 'upstream',
   });
 }
+
+const withNotes = (outgoing: Outgoing, notes: readonly Note[]): Outgoing =>
+  notes.length === 0 ? outgoing : { ...outgoing, notes: [...notes, ...outgoing.notes] };
 
 /** The question in the upstream's words: its request for the turn, less what the count route does not take. */
 function translate(

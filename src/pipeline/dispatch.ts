@@ -12,6 +12,7 @@ import type { Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
 import { refuseLosses } from './outgoing.ts';
+import { lastMaker } from './own-opaque.ts';
 import { lastWord } from './refusals.ts';
 
 /**
@@ -108,7 +109,8 @@ export async function attempts<T>(
 ): Promise<T> {
   const { record, client } = inbound;
   const conversation = deps.chooser.holds(routes) ? conversationKey(inbound, body) : undefined;
-  const choice = deps.chooser.choose(routes, conversation);
+  const maker = hasChoice(deps, routes) ? lastMaker(deps, inbound, body) : undefined;
+  const choice = deps.chooser.choose(routes, conversation, maker);
   tellEnd(record, choice);
   const refusals: FailureError[] = [];
   for (let candidate = choice.next(); candidate !== undefined; candidate = choice.next()) {
@@ -140,6 +142,9 @@ export async function attempts<T>(
   }
   throw lastWord(refusals, choice.passedOver, deps.nowMs());
 }
+
+const hasChoice = ({ accounts }: PipelineDeps, routes: readonly Route[]): boolean =>
+  routes.length > 1 || accounts.of(routes[0]!.provider.name).length > 1;
 
 /** Only what is wrong with a place makes another one worth trying. */
 const movesOn = ({ scope }: Failure): boolean =>

@@ -1,3 +1,4 @@
+import type { Labels } from '../protocols/opaque-stream.ts';
 import type { DecodeSource, Protocol, SurfaceContext } from '../protocols/protocol.ts';
 import type { Operation, Provider } from '../providers/provider.ts';
 import type { Account } from '../accounts/account.ts';
@@ -13,6 +14,7 @@ import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import type { Keeper } from './keeper.ts';
+import type { Origins } from './origins.ts';
 import type { Relayed } from './relay.ts';
 import type { TokenEstimator } from './token-estimator.ts';
 
@@ -60,6 +62,7 @@ export interface PipelineDeps {
   readonly chooser: Chooser;
   readonly accounts: Accounts;
   readonly gatekeeper: Gatekeeper;
+  readonly origins: Origins;
   readonly protocols: ReadonlyMap<ProtocolId, Protocol>;
   readonly recorder: Recorder;
   readonly watch: IdleWatch;
@@ -93,6 +96,8 @@ export interface Exchange {
   readonly response: Response;
   /** Another account may serve it: a failure at the beginning of a stream is looked for before the client has any. */
   readonly mayMove: boolean;
+  /** Says in each opaque value of the reply where it came from; absent where there is one maker only. */
+  readonly labels?: Labels;
   /** Stores the turn; absent where it is not to be stored. */
   readonly keeper?: Keeper;
 }

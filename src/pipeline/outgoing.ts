@@ -7,8 +7,10 @@ import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import { parseBody, type Asked, type Edit } from './asked.ts';
+import type { Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { narrowBody, narrowBytes } from './narrow.ts';
+import { nameIssuers } from './own-opaque.ts';
 
 /** A request as it goes up, and what its reply must know of the client. */
 export interface Outgoing extends Omit<EncodedRequest, 'body'> {
@@ -92,14 +94,16 @@ export function translate(
   inbound: Inbound,
   body: Uint8Array,
   asked: Asked,
-  route: Route,
+  attempt: Attempt,
   upstream: Protocol,
 ): Outgoing {
+  const { route } = attempt;
   const { provider, model } = route;
   const json = parseBody(body, asked);
   const request = inbound.surface.decodeRequest(json);
   const context = surfaceContext(deps, inbound, request, json);
   if (route.options) setOptions(request, route.options);
+  nameIssuers(deps, inbound, request, attempt, upstream);
   const left = inbound.leaveOut(request);
   const encoded = encodeFor(request, route, upstream);
   const allowed = provider.allows?.(upstream.id, model);

@@ -6,6 +6,7 @@ import type { Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
 import { replyFold, type Reply } from '../turn/reply.ts';
 import type { LaneStream } from './relay.ts';
+import { sealUnsealed } from './unsealed-reasoning.ts';
 
 const encoder = new TextEncoder();
 const nothing = new Uint8Array(0);
@@ -18,6 +19,7 @@ export function translatedStream(
   context: SurfaceContext,
 ): LaneStream & { readonly notes: readonly Note[] } {
   const reader = eventReader(upstream, source);
+  const seal = sealingOf(surface, context);
   const out = surface.streamEncoder(context);
   const sight: Sight = { done: false };
   let closed = false;
@@ -25,7 +27,7 @@ export function translatedStream(
   /** Encodes what was read; a failed stream is cut off after its error. */
   function encode(events: readonly TurnEvent[]): string {
     let text = '';
-    for (const event of events) {
+    for (const event of seal(events)) {
       if (closed) break;
       see(event, sight);
       text += out.encode(event);
@@ -57,15 +59,24 @@ export function translatedStream(
   };
 }
 
+/** What gives a seal to reasoning that has none, where the client's protocol wants one. */
+export function sealingOf(
+  surface: Protocol,
+  { unsealed }: SurfaceContext,
+): (events: readonly TurnEvent[]) => readonly TurnEvent[] {
+  return unsealed !== undefined && surface.opaque.sealsAll ? sealUnsealed(unsealed) : (events) => events;
+}
+
 /** Folds a whole streamed body into the reply, for a client that did not ask for a stream. */
 export function foldStream(
   upstream: Protocol,
   source: DecodeSource,
+  seal: (events: readonly TurnEvent[]) => readonly TurnEvent[],
 ): { push(chunk: Uint8Array): void; end(failure: Failure | undefined): Reply; readonly done: boolean } {
   const reader = eventReader(upstream, source);
   const fold = replyFold();
   const take = (events: readonly TurnEvent[]): void => {
-    for (const event of events) fold.push(event);
+    for (const event of seal(events)) fold.push(event);
   };
 
   return {

@@ -2,11 +2,12 @@ import type { TurnEvent } from '../turn/event.ts';
 import type { Failure } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
-import type { ProtocolId } from '../turn/part.ts';
+import type { ProtocolId, Seal } from '../turn/part.ts';
 import type { Reply } from '../turn/reply.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import type { CountRules } from './count.ts';
 import type { SseFrame } from './sse.ts';
+import type { OpaqueRules } from './opaque.ts';
 import type { TapRules } from './tap.ts';
 
 /** What an encoder must know of the upstream a request is written for. */
@@ -78,6 +79,8 @@ export interface SurfaceContext {
   readonly model: string;
   /** The client wants its stream to state its usage, where that is the client's choice. */
   readonly includeUsage: boolean;
+  /** Stands where this protocol wants a seal and the reply's maker, which speaks another one, has given none. */
+  readonly unsealed?: Seal;
   /** The client's request without its conversation: the fields that a protocol echoes are read from here. */
   readonly body: JsonObject;
 }
@@ -141,6 +144,8 @@ export interface Protocol {
   failureFrames(failure: Failure, context: { requestId: string; lastData: string | undefined }): string;
   /** What to look for in a stream that passes through untouched. */
   readonly tap: TapRules;
+  /** Where it has values that only their maker takes back. */
+  readonly opaque: OpaqueRules;
   /** How tokens are counted without a turn, where the protocol has a route for that. */
   readonly count?: CountRules;
   /**

@@ -1,4 +1,5 @@
 import type { ModelInfo, Provider } from '../providers/provider.ts';
+import type { ProtocolId } from '../turn/part.ts';
 import type { ModelFacts } from './model-facts.ts';
 import { editionOf } from './model-names.ts';
 import { nearest } from './nearest.ts';
@@ -53,6 +54,8 @@ export interface Catalog {
   /** All models, aliases first, or those of one provider; providers that could not be asked are in `failed`. */
   list(only?: string): Promise<{ models: CatalogEntry[]; failed: string[] }>;
   provider(name: string): Provider | undefined;
+  /** How many providers speak this protocol for one of their models, as far as their models are configured. */
+  speakers(protocol: ProtocolId): number;
 }
 
 /** How long a discovered list counts as fresh, and how long a provider may take to answer. */
@@ -217,7 +220,19 @@ export function createCatalog(
     return { models, failed };
   }
 
-  return { resolve, list, provider: (name) => byName.get(name) };
+  const speaks = (provider: Provider, id: ProtocolId): boolean =>
+    (provider.configured ?? [{ id: '' }]).some((model) => provider.protocols(model.id).includes(id));
+  const counted = new Map<ProtocolId, number>();
+  function speakers(id: ProtocolId): number {
+    let count = counted.get(id);
+    if (count === undefined) {
+      count = providers.filter((provider) => speaks(provider, id)).length;
+      counted.set(id, count);
+    }
+    return count;
+  }
+
+  return { resolve, list, provider: (name) => byName.get(name), speakers };
 }
 
 /** What a provider calls the model that it has under further names. */

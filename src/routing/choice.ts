@@ -11,7 +11,7 @@ import { createSpread, type Spread, type Strategy } from './spread.ts';
 export interface Candidate {
   readonly route: Route;
   readonly account: Account;
-  /** Why this one, for the log: `only`, `held`, `balance`, …; `last-resort` at a provider that is backing off. */
+  /** Why this one, for the log: `only`, `held`, `maker`, `balance`, …; `last-resort` at a provider that is backing off. */
   readonly why: string;
 }
 
@@ -33,8 +33,19 @@ export interface Choice {
 export interface Chooser {
   /** Whether there is a choice at all, and a conversation is to be held where it is. */
   holds(targets: readonly Route[]): boolean;
-  /** `conversation` is a key of the caller and the conversation; without one nothing is held. */
-  choose(targets: readonly Route[], conversation: string | undefined): Choice;
+  /**
+   * `conversation` is a key of the caller and the conversation; without one nothing is held. `maker` is the place that
+   * has made what the request holds and nobody else can read.
+   */
+  choose(targets: readonly Route[], conversation: string | undefined, maker?: Maker): Choice;
+}
+
+/** A model of an account, by their names. */
+export interface Maker {
+  readonly provider: string;
+  /** The account's id. */
+  readonly account: string;
+  readonly model: string;
 }
 
 /** Stands for the provider itself on the board: what is wrong with it is wrong with all its accounts. */
@@ -67,8 +78,8 @@ export function createChooser(deps: ChooserDeps): Chooser {
   const shared: Shared = { ...deps, spread: createSpread(deps.strategy, deps.affinity) };
   return {
     holds: (targets) => deps.strategy === 'balance' && countOf(shared, targets) > 1,
-    choose: (targets, conversation) =>
-      new Way(shared, targets, deps.strategy === 'balance' ? conversation : undefined),
+    choose: (targets, conversation, maker) =>
+      new Way(shared, targets, deps.strategy === 'balance' ? conversation : undefined, maker),
   };
 }
 
@@ -87,6 +98,7 @@ class Way implements Choice {
   readonly #shared: Shared;
   readonly #targets: readonly Route[];
   readonly #conversation: string | undefined;
+  readonly #maker: Maker | undefined;
   /** The only one is asked even when it is not well: its own answer says more than ours would. */
   readonly #isOnly: boolean;
   readonly #tries: Try[] = [];
@@ -95,8 +107,14 @@ class Way implements Choice {
   #down: Map<string, Down> | undefined;
   #last: Try | undefined;
 
-  constructor(shared: Shared, targets: readonly Route[], conversation: string | undefined) {
+  constructor(
+    shared: Shared,
+    targets: readonly Route[],
+    conversation: string | undefined,
+    maker: Maker | undefined,
+  ) {
     this.#shared = shared;
+    this.#maker = maker;
     this.#targets = targets;
     this.#conversation = conversation;
     this.#isOnly = countOf(shared, targets) === 1;
@@ -168,6 +186,8 @@ class Way implements Choice {
    * failure, which may have been the request's own doing, must not shut out everybody.
    */
   #candidate(): Candidate | undefined {
+    const made = this.#maker && !this.#isOnly ? this.#madeAt(this.#maker) : undefined;
+    if (made) return made;
     let resting: Route[] | undefined;
     for (const route of this.#targets) {
       if (this.#backsOff(route)) {
@@ -182,6 +202,20 @@ class Way implements Choice {
       if (found) return { ...found, why: 'last-resort' };
     }
     return undefined;
+  }
+
+  /** The maker of what the request holds, as long as it is well and the conversation has not moved on. */
+  #madeAt({ provider, account: id, model }: Maker): Candidate | undefined {
+    const route = this.#targets.find((one) => one.provider.name === provider && one.model === model);
+    if (route === undefined || this.#backsOff(route)) return undefined;
+    const account = this.#untried(route).find((one) => one.id === id);
+    if (account === undefined || !this.#isUsable(route, account)) return undefined;
+    const held =
+      this.#conversation === undefined
+        ? undefined
+        : this.#shared.affinity.held(holdKey(this.#conversation, route));
+    if (held !== undefined && held !== id) return undefined;
+    return { route, account, why: held === id ? 'held' : 'maker' };
   }
 
   #candidateAt(route: Route): Candidate | undefined {

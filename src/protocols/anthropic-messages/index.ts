@@ -2,6 +2,7 @@ import type { Protocol } from '../protocol.ts';
 import { count } from './count.ts';
 import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
 import { protocolId } from './names.ts';
+import { opaque } from './opaque.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { decodeResult, encodeResult } from './result.ts';
 import { streamDecoder, streamEncoder } from './stream.ts';
@@ -21,5 +22,6 @@ export const anthropicMessages: Protocol = {
   encodeFailure,
   failureFrames,
   tap,
+  opaque,
   count,
 };

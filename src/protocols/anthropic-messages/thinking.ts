@@ -107,7 +107,7 @@ function fit(
  * Whether the turn that the model is in the middle of, by tool results or by a reply that the client began, did
  * not begin with thinking. Neighbouring messages of one role count as one, as the API joins them.
  */
-function loopLacksThinking(messages: readonly JsonObject[]): boolean {
+export function loopLacksThinking(messages: readonly JsonObject[]): boolean {
   let first: JsonObject | undefined;
   let isAnswered = messages.at(-1)?.role === 'assistant';
   for (let i = messages.length - 1; i >= 0; i--) {

@@ -1,6 +1,6 @@
 import type { Delta, Stop } from '../../turn/event.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
-import type { Citation, Extras, Part, ReasoningPart } from '../../turn/part.ts';
+import type { Citation, Extras, Part, ReasoningPart, Seal } from '../../turn/part.ts';
 import { applyDelta } from '../../turn/reply.ts';
 import { encodeGrounding, type CitedText } from './citation-encode.ts';
 import { encodeLogprobs } from './logprobs.ts';
@@ -40,6 +40,7 @@ export class CandidateWriter {
   #nextSignature: string | undefined;
   /** Sealed reasoning of other protocols that waits for the next part. */
   #packed: ReasoningPart[] = [];
+  #unsealed: Seal | undefined;
   readonly #hosted: HostedTrace;
   readonly #cited: CitedText[] = [];
   readonly #logprobs: Json[] = [];
@@ -47,10 +48,14 @@ export class CandidateWriter {
   #last: OpenPart | undefined;
   #isRefused = false;
 
-  /** @param write takes the JSON of each part */
-  constructor(write: (part: string) => void, notes: ReplyNotes) {
+  /**
+   * @param write takes the JSON of each part
+   * @param unsealed for the first call, where its maker signs nothing: newer models refuse one without a signature
+   */
+  constructor(write: (part: string) => void, notes: ReplyNotes, unsealed?: Seal) {
     this.#write = write;
     this.#notes = notes;
+    this.#unsealed = unsealed;
     this.#hosted = new HostedTrace(notes);
   }
 
@@ -209,11 +214,21 @@ export class CandidateWriter {
 
   /** The signature that the next part carries. */
   #takeSignature(isCall: boolean): string | undefined {
-    if (this.#packed.length > 0) return packReasoning(this.#takePacked());
+    if (this.#packed.length > 0) {
+      if (isCall) this.#unsealed = undefined;
+      return packReasoning(this.#takePacked());
+    }
     const signature = isCall ? this.#callSignature : this.#nextSignature;
     if (isCall) this.#callSignature = undefined;
     else this.#nextSignature = undefined;
-    return signature;
+    return signature ?? (isCall ? this.#unsealedCall() : undefined);
+  }
+
+  /** Says of the first call that it has no signature of this protocol. */
+  #unsealedCall(): string | undefined {
+    const seal = this.#unsealed;
+    this.#unsealed = undefined;
+    return seal && packReasoning([{ kind: 'reasoning', seal }]);
   }
 
   #takePacked(): ReasoningPart[] {

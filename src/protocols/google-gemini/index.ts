@@ -3,6 +3,7 @@ import { count } from './count.ts';
 import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
 import { protocolId } from './names.ts';
 import { renameModel } from './nested-model.ts';
+import { opaque } from './opaque.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { decodeResult, encodeResult } from './result.ts';
 import { streamDecoder, streamEncoder } from './stream.ts';
@@ -22,6 +23,7 @@ export const googleGemini: Protocol = {
   encodeFailure,
   failureFrames,
   tap,
+  opaque,
   count,
   renameModel,
 };

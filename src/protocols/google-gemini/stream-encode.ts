@@ -27,7 +27,7 @@ export function encodeResult(reply: Reply, context: SurfaceContext): { body: Jso
   const candidates: JsonObject[] = [];
   reply.choices.forEach((choice, index) => {
     const parts: string[] = [];
-    const writer = new CandidateWriter((part) => parts.push(part), notes);
+    const writer = new CandidateWriter((part) => parts.push(part), notes, context.unsealed);
     choice.parts.forEach((part, i) => {
       writer.start(i, part);
       writer.end(i, part);
@@ -126,9 +126,9 @@ class ResponseWriter implements StreamEncoder {
     if (known !== undefined) return known;
     if (this.#tail === '') this.#start({ kind: 'start' });
     const tail = `]},"index":${index}}],`;
-    const writer = new CandidateWriter((part) => {
+    const write = (part: string): void =>
       this.#chunk(`"candidates":[{"content":{"role":"model","parts":[${part}${tail}`);
-    }, this.#notes);
+    const writer = new CandidateWriter(write, this.#notes, this.#context.unsealed);
     this.#candidates[index] = writer;
     return writer;
   }

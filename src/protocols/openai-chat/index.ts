@@ -1,6 +1,7 @@
 import type { Protocol } from '../protocol.ts';
 import { decodeFailure, encodeFailure, failureFrames } from './failure.ts';
 import { own } from './fields.ts';
+import { opaque } from './opaque.ts';
 import { decodeRequest, encodeRequest } from './request.ts';
 import { decodeResult, encodeResult } from './result.ts';
 import { streamDecoder, streamEncoder } from './stream.ts';
@@ -20,4 +21,5 @@ export const openaiChat: Protocol = {
   encodeFailure,
   failureFrames,
   tap,
+  opaque,
 };

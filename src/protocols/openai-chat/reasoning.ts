@@ -89,9 +89,12 @@ export function encodeSeals(parts: readonly ReasoningPart[]): { details?: Json[]
   if (!parts.some((part) => part.seal)) return {};
   const details: Json[] = [];
   let opaque: string | undefined;
+  const foreign = parts.find(({ seal }) => seal !== undefined && seal.protocol !== own)?.seal;
   parts.forEach((part, index) => {
     if (part.seal?.protocol !== own) {
-      details.push({ type: 'reasoning.encrypted', data: packPart(part), index });
+      // One that has no seal says with an empty one whose it is.
+      const sealed = part.seal || !foreign ? part : { ...part, seal: { ...foreign, value: '' } };
+      details.push({ type: 'reasoning.encrypted', data: packPart(sealed), index });
       return;
     }
     const opened = openOwnSeal(part.seal.value);
@@ -131,7 +134,7 @@ function openPart(data: string): ReasoningPart | undefined {
   const opened = unpackSeal(asString(packed.seal) ?? '', own);
   const part: ReasoningPart = { kind: 'reasoning' };
   if (opened?.id !== undefined) part.id = opened.id;
-  if (opened) part.seal = opened.seal;
+  if (opened && opened.seal.value !== '') part.seal = opened.seal;
   if (typeof packed.text === 'string') part.text = packed.text;
   if (Array.isArray(packed.summary)) part.summary = packed.summary.filter((text) => typeof text === 'string');
   return part;

@@ -29,7 +29,8 @@ export function pairCalls(items: readonly JsonObject[], ledger: Ledger): JsonObj
     } else if (item.type === 'message' && item.role !== 'assistant') {
       settle();
     }
-    out.push(isOutput(item) && !called.has(item.call_id) ? orphan(item, ledger) : item);
+    // An output closes its call: a second one answers nothing.
+    out.push(isOutput(item) && !called.delete(item.call_id) ? orphan(item, ledger) : item);
   }
   settle();
   return out;
