@@ -150,7 +150,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     openSocket: options.fetch === undefined ? openSocket : undefined,
   };
   const affinity = createAffinity(Date.now);
-  const watch = idleWatch(options.config.server.idle_ms);
+  const { idle_ms: idleMs, keep_alive_ms: keepAliveMs } = options.config.server;
+  const watch = idleWatch(idleMs, keepAliveMs);
   const tokens = tokenEstimator(createTokenizer(tokenizerIdleMs), Date.now);
   let now = wire(options.config);
   let ready = true;
@@ -292,7 +293,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 /** Settings that differ and are read once, at the start. */
 function fixedSettings(before: Config, after: Config): string[] {
   const changed: string[] = [];
-  for (const name of ['host', 'port', 'idle_ms', 'drain_ms'] as const) {
+  for (const name of ['host', 'port', 'idle_ms', 'keep_alive_ms', 'drain_ms'] as const) {
     if (before.server[name] !== after.server[name]) changed.push(`server.${name}`);
   }
   if (before.server.body_bytes_max < after.server.body_bytes_max) changed.push('server.body_bytes_max');

@@ -1,19 +1,23 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { importFormats } from '../config/import/formats.ts';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Host } from './host.ts';
 import type { CreateFlags } from './keys.ts';
+import { clientNames, programs } from './clients/names.ts';
 import { version } from './version.ts';
 
 /** What the shell gets: everything went well, something failed, or the program was called wrongly. */
 export const exitStatus = { ok: 0, failed: 1, misused: 2 } as const;
 
 /**
- * Runs one command and returns its exit status. Help and results go to `stdout`, complaints to `stderr`.
+ * Runs one command and returns its exit status. Help and results go to `stdout`, complaints to `stderr`. Without any
+ * command a person at a terminal is led from nothing to a gateway that serves.
  *
  * @example
  * process.exitCode = await run(['config', 'check'], processHost());
  */
 export async function run(args: readonly string[], host: Host): Promise<number> {
+  if (args.length === 0 && host.stdin.terminal && host.stdout.terminal)
+    return (await import('./first-run.ts')).firstRun(host);
   let status: number = exitStatus.ok;
   const written: (void | Promise<void>)[] = [];
   const done = (result: number): void => {
@@ -65,6 +69,51 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .addOption(new Option('--log-format <format>', 'form of the log').choices(['auto', 'json', 'pretty']))
     .addHelpText('after', example('dragoman serve --config my.yaml --port 4300'))
     .action(async (flags) => done(await (await import('./serve.ts')).serve(flags, host)));
+
+  program
+    .command('setup')
+    .description('Point a client at the gateway: shows what changes in its settings, asks, and tries it')
+    .addArgument(new Argument('<client>', 'the client').choices(clientNames))
+    .option('--url <url>', 'where the gateway is; as configured unless given')
+    .option('--model <name>', 'the model that it is to ask for')
+    .option('--small-model <name>', 'the model for what it asks aside, where it has such a setting')
+    .option('--yes', 'write without asking')
+    .addOption(
+      new Option('--undo', 'bring back what was there before').conflicts([
+        'url',
+        'model',
+        'smallModel',
+        'rotate',
+        'keyStdin',
+      ]),
+    )
+    .option('--rotate', 'make a new key even where the one that it has is good')
+    .option('--key-stdin', 'read a key from standard input instead of making one')
+    .option('--no-check', 'ask no model whether it works')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman setup claude-code --model openai/gpt-5.4-mini'))
+    .action(async (name, flags) => done(await (await import('./setup.ts')).setup(name, flags, host)));
+  program
+    .command('run')
+    .description('Start a client that is pointed at the gateway, without touching its settings')
+    .addArgument(new Argument('<client>', 'the client’s program').choices(Object.keys(programs)))
+    .argument('[arguments...]', 'its own arguments, after --')
+    .option('--url <url>', 'where the gateway is; as configured unless given')
+    .option('--model <name>', 'the model that it is to ask for')
+    .option('--small-model <name>', 'the model for what it asks aside, where it has such a setting')
+    .option('-c, --config <file>', 'configuration file')
+    .addHelpText('after', example('dragoman run claude --model openai/gpt-5.4-mini -- --continue'))
+    .action(async (name, rest, flags) =>
+      done(await (await import('./run-client.ts')).runClient(name, rest, flags, host)),
+    );
+  program
+    .command('doctor')
+    .description('Look for what keeps the gateway from working, and say what cures it')
+    .option('-c, --config <file>', 'configuration file')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('dragoman doctor --json'))
+    .action(async (flags) => done(await (await import('./doctor/doctor.ts')).doctor(flags, host)));
 
   program
     .command('models')

@@ -1,8 +1,9 @@
-import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setInText } from './edit.ts';
 import { checkConfig, type LoadOptions } from './load.ts';
 import type { Problem } from './problem.ts';
+import { replaceFile, whereItIs } from './replace-file.ts';
 
 export type Changed = { readonly ok: true } | { readonly ok: false; readonly problems: readonly Problem[] };
 
@@ -29,30 +30,6 @@ export function changeConfigFile(
   }
   const checked = checkConfig({ name, text }, { ...options, flags: {} });
   if (!checked.ok) return { ok: false, problems: checked.problems };
-  replace(file.path, text, file.isNew ? 0o600 : statSync(file.path).mode & 0o777);
+  replaceFile(file.path, text, file.isNew ? 0o600 : statSync(file.path).mode & 0o777);
   return { ok: true };
-}
-
-/** A link stays a link: what it leads to is changed. */
-function whereItIs(path: string): { path: string; isNew: boolean } {
-  try {
-    return { path: realpathSync(path), isNew: false };
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'ENOENT') throw error;
-    return { path, isNew: true };
-  }
-}
-
-/** Whoever watches the file must never see half of it; and it may hold secrets. */
-function replace(path: string, text: string, mode: number): void {
-  const next = `${path}.${process.pid}.new`;
-  writeFileSync(next, text, { mode });
-  try {
-    renameSync(next, path);
-  } catch (error) {
-    // A file that is mounted by itself, as containers do, cannot be replaced.
-    if ((error as { code?: string }).code !== 'EBUSY') throw error;
-    writeFileSync(path, text);
-    rmSync(next);
-  }
 }

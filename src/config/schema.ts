@@ -27,6 +27,7 @@ export interface Config {
     readonly first_byte_ms?: number;
     readonly idle_ms: number;
     readonly websocket: 'on' | 'off';
+    readonly keep_alive_ms: number;
   };
   readonly store?: string;
   readonly fidelity: 'warn' | 'strict';
@@ -178,6 +179,14 @@ const serverSchema = z.strictObject({
     .default('on')
     .describe(
       'Whether clients may ask over a WebSocket on the Responses routes; where not, they are told to POST',
+    ),
+  keep_alive_ms: z
+    .int()
+    .min(0)
+    .max(300_000)
+    .default(15_000)
+    .describe(
+      'How long a client may get nothing of a stream before it is told that there is more to come, in milliseconds; never, if 0',
     ),
 });
 

@@ -13,7 +13,7 @@ import { patiently } from './idle-watch.ts';
 import { nativeStream } from './native-lane.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { bodyOf, relay, type LaneStream } from './relay.ts';
-import { errorHeaders, replyHeaders, streamHeaders } from './reply-headers.ts';
+import { errorHeaders, eventStream, replyHeaders, streamHeaders } from './reply-headers.ts';
 import { firstContent } from './first-content.ts';
 import { maskedBytes, maskedFailure, maskedLane, maskFor, type Mask } from './mask.ts';
 import { foldEvents, foldStream, sealingOf, see, translatedStream } from './translated-lane.ts';
@@ -23,8 +23,6 @@ import type { Exchange, PipelineDeps } from './exchange.ts';
 const errorBytesMax = 256 * 1024;
 /** A whole result, images included. */
 const resultBytesMax = 256 * 1024 * 1024;
-
-const eventStream = 'text/event-stream; charset=utf-8';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -107,6 +105,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
         finishRecord(deps, record, end && classified(told, end), lane.sight);
       },
     },
+    inbound.keepAlive,
   );
   inbound.take?.(relayed);
   const body = inbound.take === undefined ? bodyOf(relayed) : null;

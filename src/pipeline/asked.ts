@@ -35,14 +35,18 @@ export interface Edit {
 const names = ['model', 'stream'] as const;
 
 /** Finds what is asked for without parsing the body. Refuses what is no JSON object or names no model. */
-export function readAsked(body: Uint8Array, { surface, asked }: Pick<Inbound, 'surface' | 'asked'>): Asked {
+export function readAsked(
+  body: Uint8Array,
+  { surface, asked, meant }: Pick<Inbound, 'surface' | 'asked' | 'meant'>,
+): Asked {
   if (asked !== undefined) return readBeside(body, asked);
   const option = surface.tap.usageOption;
   const { members, end } = valid(scanMembers(body, option === undefined ? names : [...names, option.member]));
   const modelMember = lastMember(members, 'model');
   if (modelMember === undefined) refuse('the request names no model', 'model');
-  const model = memberValue(body, modelMember);
-  if (typeof model !== 'string' || model === '') refuse('model must be a string that names one', 'model');
+  const named = memberValue(body, modelMember);
+  if (typeof named !== 'string' || named === '') refuse('model must be a string that names one', 'model');
+  const model = meant === undefined ? named : meant(named);
   const streamMember = lastMember(members, 'stream');
   const stream = streamMember === undefined ? false : memberValue(body, streamMember);
   if (typeof stream !== 'boolean' && stream !== null) refuse('stream must be true or false', 'stream');

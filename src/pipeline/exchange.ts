@@ -50,6 +50,10 @@ export interface Inbound {
   readonly only: string | undefined;
   /** Takes out of a request for a foreign upstream what its client means for its own vendor only. */
   readonly leaveOut: (request: TurnRequest) => Note[];
+  /** The model that is meant by a name under which it was listed to this client. */
+  readonly meant?: (model: string) => string;
+  /** What tells this client in a silent stream that there is more to come; absent where it takes nothing of the kind. */
+  readonly keepAlive?: Uint8Array;
   readonly record: TurnRecord;
   /** What the connection remembers beside the store, where it outlives the request. */
   readonly memory?: TurnMemory;

@@ -2,6 +2,7 @@ import type { Sight } from '../protocols/tap.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import { endsFrame, isRemark } from './frame-end.ts';
 import { cancelledFailure, cutFailure, idleFailure, unreadableFailure } from './network-failure.ts';
 
 /** One lane's view of a stream that passes: bytes from the upstream to bytes for the client. */
@@ -53,6 +54,9 @@ export interface Relayed {
  * An upstream's body, to be pulled at the client's pace; what the lane makes of it goes to the client: one read, at
  * most one write. The client's leaving, the upstream's cut and silence beyond `idleMs` end it the same way in
  * every lane.
+ *
+ * `keepAlive` goes out between two frames whenever the client has had nothing else for a while. The head of a reply
+ * leaves with its first byte, so that it is also what tells the client of a silent upstream that there is a reply.
  */
 export function relay(
   reader: ByteSource,
@@ -61,7 +65,14 @@ export function relay(
   abort: AbortController,
   watch: IdleWatch,
   hooks: RelayHooks,
+  keepAlive?: Uint8Array,
 ): Relayed {
+  let out: ByteSink | undefined;
+  /** The client does not keep up: what it has not read yet keeps it waiting well enough. */
+  let behind = false;
+  /** The last two pieces that were sent: whether a frame ends here shows in them. */
+  let last: Uint8Array | undefined;
+  let lastButOne: Uint8Array | undefined;
   let over = false;
   let ended: Failure | undefined;
   let idled = false;
@@ -78,16 +89,28 @@ export function relay(
     abort.abort();
     finish(cancelledFailure);
   };
+  const pulse = (): void => {
+    if (over || behind || out === undefined || lane.sight.done || !endsFrame(lastButOne, last)) return;
+    watch.sent(slot);
+    try {
+      const write = out.write(keepAlive!);
+      if (write instanceof Promise) written(write).catch(leave);
+    } catch {
+      leave();
+    }
+  };
   const slot = watch.start(() => {
     idled = true;
     abort.abort();
-  });
+  }, keepAlive && pulse);
   client.addEventListener('abort', leave, { once: true });
 
   /** A write that is not done at once: the client does not keep up, which is not the gateway's time. */
   async function written(write: Promise<unknown>): Promise<void> {
     const askedMs = performance.now();
+    behind = true;
     await write;
+    behind = false;
     hooks.waited(performance.now() - askedMs);
     watch.touch(slot);
   }
@@ -103,8 +126,21 @@ export function relay(
     }
   }
 
+  /** A promise where the client does not keep up. */
+  function give(controller: ByteSink, bytes: Uint8Array): Promise<void> | undefined {
+    const write = controller.write(bytes);
+    if (keepAlive !== undefined) {
+      lastButOne = last;
+      last = bytes;
+      // A remark of the upstream's keeps its connection open, and not every client's.
+      if (!isRemark(bytes)) watch.sent(slot);
+    }
+    return write instanceof Promise ? written(write) : undefined;
+  }
+
   async function pump(controller: ByteSink): Promise<void> {
     if (over) return;
+    out = controller;
     let isFirst = true;
     for (;;) {
       let chunks: readonly Uint8Array[] = [];
@@ -136,15 +172,15 @@ export function relay(
         const held = lane.held?.();
         if (bytes.length > 0) {
           sent += bytes.length;
-          const write = controller.write(bytes);
-          if (write instanceof Promise) await written(write);
+          const giving = give(controller, bytes);
+          if (giving !== undefined) await giving;
         }
         if (held === undefined) continue;
         const rest = await held;
         if (over) return;
         sent += rest.length;
-        const write = controller.write(rest);
-        if (write instanceof Promise) await written(write);
+        const giving = give(controller, rest);
+        if (giving !== undefined) await giving;
       }
       if (over) return;
       if (sent > 0) hooks.sent(sent);

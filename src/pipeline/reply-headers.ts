@@ -11,6 +11,8 @@ const passed: ReadonlySet<string> = new Set([
   'openai-processing-ms',
 ]);
 const passedFamilies = ['x-ratelimit-', 'anthropic-ratelimit-'] as const;
+export const eventStream = 'text/event-stream; charset=utf-8';
+
 const notesCharsMax = 2_000;
 
 /** The headers of a reply that an upstream has given. */

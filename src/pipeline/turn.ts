@@ -8,6 +8,7 @@ import { answer } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
 import { attempts, follow, send, served, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
+import { keptAlive } from './keep-alive.ts';
 import { openRequest, type Opened } from './opening.ts';
 import { sealedOrigin } from './origins.ts';
 import { passOn, refuseLosses, translate } from './outgoing.ts';
@@ -17,8 +18,12 @@ import { ownRequest, type OwnRequest } from './own-opaque.ts';
  * Carries one turn from the client's bytes to the reply. Every end is recorded exactly once; whatever goes wrong
  * becomes an answer in the client's protocol.
  */
-export const serveTurn = (deps: PipelineDeps, inbound: Inbound): Promise<Response> =>
-  served(deps, inbound, carry);
+export function serveTurn(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
+  const reply = served(deps, inbound, carry);
+  const { keepAlive, take } = inbound;
+  // A socket has its own signs of life, and no reply to begin early.
+  return keepAlive === undefined || take !== undefined ? reply : keptAlive(deps, inbound, keepAlive, reply);
+}
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const opened = await openRequest(deps, inbound);

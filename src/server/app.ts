@@ -16,7 +16,13 @@ import { adminRefusal, adminRoutes, isAdminPath } from './admin.ts';
 import type { AdminDeps } from './admin-route.ts';
 import { readBody } from './body.ts';
 import { callRoutes, type CallRoute } from './call-routes.ts';
-import { leaveOutClientMarks, sessionIdOf, sessionInMetadata } from './client-habits.ts';
+import {
+  keepAliveFor,
+  leaveOutClientMarks,
+  modelMeant,
+  sessionIdOf,
+  sessionInMetadata,
+} from './client-habits.ts';
 import { conversationRoutes } from './conversation-routes.ts';
 import { refusedOrigin } from './guard.ts';
 import { modelRoutes } from './model-routes.ts';
@@ -179,6 +185,8 @@ async function ask(
     sessionIn: sessionInMetadata,
     only: route.only,
     leaveOut: leaveOutClientMarks,
+    meant: surface.id === 'anthropic-messages' ? modelMeant : undefined,
+    keepAlive: keepAliveFor(surface.id, headers),
     record,
     memory,
     take,

@@ -1,5 +1,6 @@
 import { asString, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
+import type { ProtocolId } from '../turn/part.ts';
 import type { TurnRequest } from '../turn/request.ts';
 
 /**
@@ -47,4 +48,45 @@ export function sessionIdOf(headers: Headers): string | undefined {
 export function sessionInMetadata(metadata: JsonObject): string | undefined {
   const id = asString(metadata.user_id);
   return id?.includes('session') === true ? id : undefined;
+}
+
+/** What stands before a model whose own name its picker would pass over. */
+const listedUnder = 'claude-dragoman/';
+
+/**
+ * The name under which a model is listed. Claude Code, when it asks for the gateway's models to fill its picker, keeps those only
+ * that have `claude` or `anthropic` in their names; the others get a beginning that {@link modelMeant} takes off again.
+ */
+export function listedName(name: string, headers: Headers): string {
+  const isPicker = headers.get('user-agent')?.startsWith('claude-code/') === true;
+  return isPicker && !/claude|anthropic/i.test(name) ? listedUnder + name : name;
+}
+
+/** The model that a client means by a name under which it was listed. */
+export const modelMeant = (name: string): string =>
+  name.startsWith(listedUnder) ? name.slice(listedUnder.length) : name;
+
+const encoder = new TextEncoder();
+const remark = encoder.encode(': keep-alive\n\n');
+const ping = encoder.encode('event: ping\ndata: {"type":"ping"}\n\n');
+const dataEvent = encoder.encode('data: {"type":"keepalive"}\n\n');
+
+/**
+ * What keeps a client waiting that has got nothing for a while, in the form that it hears. Codex CLI gives a stream up
+ * after 300 s in which there were no data, whatever remarks came; OpenAI's own SDKs take no event of an unknown type
+ * before the first one. Gemini CLI breaks on remarks, and its protocol has no event that says nothing.
+ */
+export function keepAliveFor(surface: ProtocolId, headers: Headers): Uint8Array | undefined {
+  switch (surface) {
+    case 'anthropic-messages':
+      return ping;
+    case 'openai-responses':
+      return /^codex/i.test(headers.get('originator') ?? headers.get('user-agent') ?? '')
+        ? dataEvent
+        : remark;
+    case 'openai-chat':
+      return remark;
+    case 'google-gemini':
+      return undefined;
+  }
 }

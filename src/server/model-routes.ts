@@ -7,6 +7,7 @@ import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts
 import { FailureError, invalidRequest } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import type { ProtocolId } from '../turn/part.ts';
+import { listedName, modelMeant } from './client-habits.ts';
 import {
   anthropicModel,
   anthropicModels,
@@ -44,8 +45,9 @@ interface Shape {
 }
 
 const openAi: Shape = { list: openAiModels, one: openAiModel };
+const anthropic: Shape = { list: anthropicModels, one: anthropicModel };
 const shapes: Partial<Record<ProtocolId, Shape>> = {
-  'anthropic-messages': { list: anthropicModels, one: anthropicModel },
+  'anthropic-messages': anthropic,
   'google-gemini': { list: geminiModels, one: geminiModel },
 };
 
@@ -102,16 +104,20 @@ const list: Answer = async (deps, { c, shape, caller }) => {
     const body = clientCatalog(shown, only !== undefined);
     return c.json(body, 200, { ...headers, etag: catalogTag(body) });
   }
-  return c.json(
-    shape.list(shown, only !== undefined, (name) => c.req.query(name)),
-    200,
-    headers,
-  );
+  const page = shape.list(shown, only !== undefined, (name) => c.req.query(name));
+  return c.json(shape === anthropic ? asPicked(page, c.req.raw.headers) : page, 200, headers);
 };
+
+/** A page of models under the names by which this client lists them. */
+function asPicked(page: JsonObject, headers: Headers): JsonObject {
+  const named = (id: unknown) => (typeof id === 'string' ? listedName(id, headers) : null);
+  const data = (page.data as JsonObject[]).map((model) => ({ ...model, id: named(model.id) }));
+  return { ...page, data, first_id: named(page.first_id), last_id: named(page.last_id) };
+}
 
 const one: Answer = async (deps, { c, shape, caller, record }) => {
   const only = knownProvider(deps, c);
-  const wanted = c.req.param('id')!;
+  const wanted = modelMeant(c.req.param('id')!);
   record.model = wanted;
   const { models } = await deps.catalog.list(only);
   const named = models.filter((each) => wanted === each.id || wanted === `${each.provider}/${each.id}`);

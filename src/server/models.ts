@@ -37,12 +37,31 @@ function limitsOf({ facts, ...entry }: CatalogEntry): JsonObject {
   };
 }
 
-/** `GET /v1/models` as Anthropic answers it: the whole list on one page. */
-export function anthropicModels(entries: readonly CatalogEntry[], scoped: boolean): JsonObject {
-  const data = entries.map((entry) => anthropicModel(entry, scoped));
+/**
+ * `GET /v1/models` as Anthropic answers it. Without a `limit` the whole list is one page; `after_id` and `before_id`
+ * begin and end a page beside that model. What takes no turns has no place there.
+ */
+export function anthropicModels(
+  entries: readonly CatalogEntry[],
+  scoped: boolean,
+  query: (name: string) => string | undefined,
+): JsonObject {
+  const all = entries.filter(({ embeds }) => !embeds).map((entry) => anthropicModel(entry, scoped));
+  const placeOf = (name: string): number | undefined => {
+    const id = query(name);
+    if (id === undefined || id === '') return undefined;
+    const at = all.findIndex((model) => model.id === id);
+    if (at < 0) refuse(`${name} names no model of this list`, name);
+    return at;
+  };
+  const after = placeOf('after_id');
+  const before = placeOf('before_id');
+  const rest = all.slice(after === undefined ? 0 : after + 1, before ?? all.length);
+  const limit = wholeNumber(query, 'limit') || rest.length;
+  const data = before === undefined ? rest.slice(0, limit) : rest.slice(-limit);
   return {
     data,
-    has_more: false,
+    has_more: data.length < rest.length,
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
   };

@@ -53,8 +53,7 @@ export interface TurnRecord {
   /** HTTP status for the client; 499 when it left before it had one. */
   status: number;
   outcome: Outcome;
-  failure?: Pick<Failure, 'kind' | 'scope' | 'code' | 'cause'> &
-    Partial<Pick<Failure, 'message' | 'upstream'>>;
+  failure?: Pick<Failure, 'kind' | 'scope'> & Partial<Failure>;
   stop?: Stop;
   /** What tokens cost where the request goes; replaced when it goes elsewhere. */
   prices?: Prices;

@@ -133,13 +133,20 @@ export const offline = {
   NO_PROXY: '127.0.0.1,localhost',
 };
 
+/** What a program that was run has said, and how it ended. */
+export interface Ended {
+  readonly status: number | string;
+  readonly out: string;
+  readonly err: string;
+}
+
 /** Runs the client in a process group of its own, of which nothing is left when it has ended or its time is up. */
 export function run(
-  client: Client,
+  client: Pick<Client, 'program' | 'command'>,
   task: Task,
   clientMs = taskMs,
   { args, env }: Command = client.command(task),
-): Promise<{ status: number | string; out: string; err: string }> {
+): Promise<Ended> {
   const [program, ...first] = client.program;
   const child = spawn(program!, [...first, ...args], {
     cwd: task.folder,

@@ -20,6 +20,7 @@ import { duoClaude, duoDatedGpt, duoGpt, type DuoModel } from './duo.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
 import { onSubscription } from './on-subscription.ts';
+import { runs, setUps, tryOut } from './set-up.ts';
 import { startStage, type UpstreamName } from './upstreams.ts';
 
 /** The upstreams of other protocols than the client's come first; its own, last, is the native lane. */
@@ -100,5 +101,6 @@ await judged(
   'Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process',
   onSubscription,
 );
+for (const setting of [...setUps, ...runs]) await judged(setting.name, () => tryOut(setting));
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

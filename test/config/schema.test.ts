@@ -16,6 +16,7 @@ describe('dragoman.yaml', () => {
         drain_ms: 10_000,
         idle_ms: 600_000,
         websocket: 'on',
+        keep_alive_ms: 15_000,
       },
       conversations: {
         store: true,

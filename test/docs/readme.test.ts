@@ -2,7 +2,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
@@ -10,6 +10,7 @@ import { checkConfig } from '../../src/config/load.ts';
 import { providerSchemas } from '../../src/gateway.ts';
 import { demoModels } from '../../src/providers/demo/replies.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { newPerson } from '../cli/setup-host.ts';
 import { hello } from '../gateway/setup.ts';
 import { projectRoot, startProgram, startServe, type Program } from '../support/program.ts';
 import { startReplay } from '../support/replay.ts';
@@ -331,12 +332,24 @@ test.each(['gzip', 'deflate', 'br', 'zstd'])('a request body may be %s', async (
 });
 
 describe('the commands', () => {
-  const known = ['serve', 'models', 'version', 'login', 'accounts', 'keys', 'usage', 'config'];
+  const known = [
+    'serve',
+    'models',
+    'version',
+    'login',
+    'accounts',
+    'keys',
+    'usage',
+    'config',
+    'setup',
+    'run',
+    'doctor',
+  ];
   const named = [...readme.matchAll(/\bdragoman (?:-- )?((?:config|keys) [a-z]+|[a-z]+)\b/g)].flatMap(
     ([, command]) => (known.includes(command!.split(' ')[0]!) ? [command!] : []),
   );
   /** Those that need an argument, or that say on stderr that there is nothing yet: they are tried as they are written. */
-  const written = ['login', 'accounts', 'keys create', 'usage'];
+  const written = ['login', 'accounts', 'keys create', 'usage', 'setup', 'run'];
   const words = (command: string): string[] => command.split(' ');
   const finish = async (args: string[]) => {
     const program = startProgram({ args });
@@ -365,6 +378,31 @@ describe('the commands', () => {
       expect([status, stderr]).toEqual([0, '']);
     },
   );
+
+  test('about clients do as they are written', async () => {
+    const person = newPerson();
+    try {
+      person.write('.claude/settings.json', '{ "theme": "dark" }');
+      chmodSync(person.write('bin/codex', '#!/bin/sh\necho "codex $*"\n'), 0o755);
+      const before = person.snapshot();
+      const commands = shellCommands.filter((command) => /dragoman -- (?:setup|run|doctor)/.test(command));
+      expect(commands).toHaveLength(4);
+      for (const command of commands) {
+        const args = command.replace('npm run dragoman -- ', '').split(' ');
+        // There is no terminal at which to agree.
+        if (args[0] === 'setup' && !args.includes('--undo')) args.push('--yes');
+        const PATH = `${join(person.home, 'bin')}:${process.env.PATH}`;
+        const program = startProgram({ args, env: { ...person.env, PATH }, cwd: person.project });
+        const status = await program.ended;
+        expect([command, status, program.stderr()]).toEqual([command, 0, expect.any(String)]);
+        if (args[0] === 'run') expect(program.stdout()).toContain('codex -c model_provider=dragoman');
+        await program.remove();
+      }
+      expect(person.snapshot()).toEqual(before);
+    } finally {
+      person.remove();
+    }
+  }, 60_000);
 
   test('about accounts and keys do as they are written', async () => {
     const upstream = startReplay({ models: ['real-1'] });

@@ -27,6 +27,8 @@ export interface Program {
   signal(name: 'SIGINT' | 'SIGTERM'): void;
   /** Resolves with the exit status once all output is read. */
   readonly ended: Promise<number>;
+  /** Types on the pseudo-terminal. */
+  type(keys: string): void;
   /** Resolves when `stdout` matches; rejects when the program ends before. */
   until(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Ends it if it still runs, and removes its files. */
@@ -86,6 +88,7 @@ export function startProgram(options: ProgramOptions = {}): Program {
       else child.kill(name);
     },
     ended,
+    type: (keys) => void child.terminal?.write(keys),
     until(pattern) {
       return new Promise((found, lost) => {
         const look = (): void => {

@@ -133,7 +133,7 @@ describe('words', () => {
   const providerWords: readonly (readonly [RegExp, RegExp])[] = [
     [
       /\bcodex\b|chatgpt/i,
-      /^providers\/codex\/|^providers\/gitlab\/(?:models|snapshot)\.ts$|^gateway\.ts$|^server\//,
+      /^providers\/codex\/|^providers\/gitlab\/(?:models|snapshot)\.ts$|^gateway\.ts$|^server\/|^cli\/clients\//,
     ],
     [/\bgitlab\b|\bduo\b/i, /^providers\/gitlab\/|^gateway\.ts$/],
     [/openrouter|deepseek|mistral|\bgroq\b|perplexity|copilot|\bazure\b|\bollama\b/i, /^providers\//],
