@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import manifest from '../package.json' with { type: 'json' };
 import { anonymousAccount, configuredAccount, type Account } from './accounts/account.ts';
 import { createVault } from './accounts/vault.ts';
 import { secretsOf } from './config/secrets.ts';
@@ -54,11 +55,12 @@ export const inspections: Readonly<Record<string, readonly AnyInspection[]>> = O
 
 export interface GatewayOptions {
   readonly config: Config;
-  readonly version: string;
-  /** Where the record of every request goes. */
-  readonly recorder: Recorder;
-  /** The text of `/metrics`. */
-  readonly metrics: () => string;
+  /** What upstreams and `/healthz` are told; this program's own unless given. */
+  readonly version?: string;
+  /** Where the record of every request goes; nowhere unless given. */
+  readonly recorder?: Recorder;
+  /** The text of `/metrics`, which is empty unless given. */
+  readonly metrics?: () => string;
   /**
    * What is kept beyond one request: accounts and their health, keys, usage. The caller opens and closes it; without
    * it there is nothing but the configuration.
@@ -136,15 +138,20 @@ const requestIdleSeconds = 60;
  * Wires the rooms of the house into a gateway.
  *
  * @example
- * const gateway = createGateway({ config, version: '0.1.0', recorder, metrics: () => '' });
+ * const gateway = createGateway({ config });
  * const { url } = gateway.listen({ host: '127.0.0.1', port: 0 });
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { state = memoryState() } = options;
+  const {
+    state = memoryState(),
+    version = manifest.version,
+    recorder = recordTo(),
+    metrics = () => '',
+  } = options;
   const kinds = [...ownKinds, ...(options.kinds ?? [])];
   const deps: ProviderDeps = {
     fetch: options.fetch ?? fetch,
-    userAgent: `dragoman/${options.version}`,
+    userAgent: `dragoman/${version}`,
     sawQuota: ({ id }, quota) => state.quotas.saw(id, quota),
     env: options.env,
     openSocket: options.fetch === undefined ? openSocket : undefined,
@@ -227,7 +234,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     origins: createOrigins(state.stored?.vault ?? createVault(randomBytes(32))),
     sessions: state.sessions,
     protocols,
-    recorder: recordTo(options.recorder, tokens, state.recorder),
+    recorder: recordTo(recorder, tokens, state.recorder),
     watch,
     tokens,
     get takesSockets() {
@@ -235,9 +242,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     socketLimits: { ...defaultSocketLimits, ...options.socketLimits },
     nowMs: Date.now,
-    version: options.version,
+    version,
     onLoopback: isLoopback(options.config.server.host),
-    metrics: options.metrics,
+    metrics,
     ready: () => ready,
   });
 
@@ -279,9 +286,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       now.facts.stop();
       handler.sockets.leave('the gateway is stopping');
       if (server) {
-        const drained = server.stop();
-        const timer = Bun.sleep(drainMs).then(() => server?.stop(true));
-        await Promise.race([drained, timer]);
+        const cut = Promise.withResolvers<void>();
+        const timer = setTimeout(() => cut.resolve(server?.stop(true)), drainMs);
+        await Promise.race([server.stop(), cut.promise]);
+        clearTimeout(timer);
       }
       for (const provider of now.providers) provider.close?.();
       watch.close();

@@ -162,7 +162,7 @@ export function createRenewals({ shelf, leases, nowMs, keep, announce, complain 
     },
     failedMs: (id) => failures.get(id) ?? 0,
     async close() {
-      await Promise.race([Promise.all(unfinished), pause(closeMs)]);
+      await within(closeMs, Promise.all(unfinished)).catch(complain);
     },
   };
 }

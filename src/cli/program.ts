@@ -248,6 +248,8 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .addHelpText('after', example('dragoman import backup.jsonl'))
     .action(async (name, flags) => done(await (await import('./backup.ts')).importState(name, flags, host)));
 
+  serviceCommands(program, host, done);
+
   program
     .command('version')
     .description('Say which version this is')
@@ -319,6 +321,38 @@ function keysCommands(program: Command, host: Host, done: (status: number) => vo
     .option('--json', 'print JSON')
     .addHelpText('after', example('dragoman keys revoke laptop'))
     .action(async (name, flags) => done(await (await import('./keys.ts')).revokeKey(name, flags, host)));
+}
+
+function serviceCommands(program: Command, host: Host, done: (status: number) => void): void {
+  const service = program
+    .command('service')
+    .description('Have systemd or launchd run the gateway for this user')
+    .helpCommand(false)
+    .addHelpText('after', example('dragoman service install'));
+  service
+    .command('install')
+    .description('Run it now and at every login')
+    .option('--print', 'show what would be written, and write nothing')
+    .option('-c, --config <file>', 'configuration file')
+    .addHelpText('after', example('dragoman service install --config my.yaml'))
+    .action(async (flags) => done(await (await import('./service.ts')).installService(flags, host)));
+  service
+    .command('uninstall')
+    .description('Stop it and take it out again')
+    .addHelpText('after', example('dragoman service uninstall'))
+    .action(async () => done(await (await import('./service.ts')).uninstallService(host)));
+  service
+    .command('status')
+    .description('Say whether it runs')
+    .addHelpText('after', example('dragoman service status'))
+    .action(async () => done(await (await import('./service.ts')).serviceStatus(host)));
+  service
+    .command('print')
+    .description('Show the file that install writes')
+    .addOption(new Option('--for <supervisor>', 'instead of this machine’s').choices(['systemd', 'launchd']))
+    .option('-c, --config <file>', 'configuration file')
+    .addHelpText('after', example('dragoman service print --for systemd'))
+    .action(async (flags) => done(await (await import('./service.ts')).printService(flags, host)));
 }
 
 /** The flags that a way to log in excludes. */

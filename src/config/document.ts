@@ -148,7 +148,9 @@ function lineAt(text: string, offset: number): string {
 
 /** What the parser complains of, without the pieces of source that some of its messages quote. */
 function syntaxProblem(code: string, message: string, line: string): string {
-  if (/[{,[].*\$\{/.test(line)) return 'between { } and [ ] a reference must be quoted: "${NAME}"';
+  const bracket = line.search(/[{,[]/);
+  if (bracket >= 0 && line.includes('${', bracket + 1))
+    return 'between { } and [ ] a reference must be quoted: "${NAME}"';
   const known: Record<string, string> = {
     DUPLICATE_KEY: 'this key is given twice',
     MULTIPLE_DOCS: 'only one document is allowed in the file',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpUrl } from './address.ts';
 import { guard } from './secrets.ts';
 
 /** One entry of `providers`; further members are those of its kind's own schema. */
@@ -206,8 +207,7 @@ const catalogSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether a running gateway asks for newer limits and prices; else those it came with hold'),
-  url: z
-    .url()
+  url: httpUrl()
     .default('https://models.dev/api.json')
     .describe('Where they are asked for: a document of the shape of models.dev'),
   every_hours: z.number().min(1).max(168).default(24).describe('How often, in hours'),

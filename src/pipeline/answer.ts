@@ -308,7 +308,8 @@ function outcomeOf(failure: Failure | undefined): Outcome {
 
 function readResult(response: Response): Promise<Uint8Array> {
   const announced = Number(response.headers.get('content-length') ?? Number.NaN);
-  if (announced <= resultBytesMax) return response.bytes();
+  // A compressed one is announced as it travels, and unpacked by the runtime.
+  if (announced <= resultBytesMax && !response.headers.has('content-encoding')) return response.bytes();
   return readBounded(sourceOf(response.body), resultBytesMax);
 }
 

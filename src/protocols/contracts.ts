@@ -47,7 +47,7 @@ export const memberTreatment = (to: ProtocolId, member: Member): Treatment | und
   contracts.get(to)?.members[member];
 
 /** A path without variants and indexes: `tools[type=custom].name` and `tools[3].name` are `tools[].name`. */
-export const plainPath = (path: string): string => path.replace(/\[[^\]]*\]/g, '[]');
+export const plainPath = (path: string): string => path.replace(/\[[^[\]]*\]/g, '[]');
 
 interface Index {
   readonly byMember: ReadonlyMap<Member, Field>;
@@ -96,7 +96,7 @@ function indexOf(fields: readonly Field[]): Index {
 
 /** `messages[2].content[type=text].text` as `messages`, `[2]`, `content`, `[type=text]`, `text`. */
 function stepsOf(path: string): string[] {
-  return path.match(/\[[^\]]*\]|[^.[\]]+/g) ?? [];
+  return path.match(/\[[^[\]]*\]|[^.[\]]+/g) ?? [];
 }
 
 /** What stands there itself, or where the same members are declared. */

@@ -47,7 +47,7 @@ export async function listModels(
 ): Promise<ModelInfo[]> {
   const response = await fetcher(url, { headers, signal, redirect: 'manual' });
   if (!response.ok) throw new Error(`the upstream answered ${response.status}`);
-  const body = asObject((await response.json()) as Json);
+  const body = asObject(await readJson(response));
   const models: ModelInfo[] = [];
   for (const entry of asArray(body?.data)) {
     const model = asObject(entry);
@@ -64,5 +64,25 @@ export async function listModels(
   return models;
 }
 
-/** A base URL without its trailing slashes. */
-export const trimSlashes = (url: string): string => url.replace(/\/+$/, '');
+/** Lists of models are far smaller. */
+const jsonBytesMax = 32 * 1024 * 1024;
+
+/** A bounded answer, parsed; throws when it is longer than any list of models, or no JSON. */
+export const readJson = async (response: Response): Promise<Json> =>
+  JSON.parse(await readText(response, jsonBytesMax)) as Json;
+
+/** The text of a body, which is cut at `bytesMax`. */
+export async function readText(response: Response, bytesMax: number): Promise<string> {
+  if (response.body === null) return '';
+  const reader = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  while (size < bytesMax) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    size += value.length;
+  }
+  void reader.cancel().catch(() => undefined);
+  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, bytesMax));
+}

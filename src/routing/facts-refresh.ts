@@ -73,6 +73,8 @@ export function factsRefresh(options: FactsRefreshOptions): FactsRefresh {
     const response = await options.fetch(url, {
       headers: { accept: 'application/json', ...(etag !== undefined && { 'if-none-match': etag }) },
       signal: AbortSignal.any([stopped.signal, AbortSignal.timeout(answerMs)]),
+      // Where it leads was configured by nobody.
+      redirect: 'manual',
     });
     if (response.status === 304 && catalog !== undefined) {
       await keep();
@@ -104,8 +106,8 @@ export function factsRefresh(options: FactsRefreshOptions): FactsRefresh {
     if (file === undefined) return;
     const part = `${file}.${process.pid}.part`;
     try {
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(part, JSON.stringify({ url, etag, askedMs: nowMs(), catalog }));
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+      await writeFile(part, JSON.stringify({ url, etag, askedMs: nowMs(), catalog }), { mode: 0o600 });
       await rename(part, file);
     } catch {
       await rm(part, { force: true }).catch(() => {});

@@ -15,7 +15,7 @@ import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
 import { adminRefusal, adminRoutes, isAdminPath } from './admin.ts';
 import type { AdminDeps } from './admin-route.ts';
 import { readBody } from './body.ts';
-import { callRoutes, type CallRoute } from './call-routes.ts';
+import { callRoutes, pathOf, type CallRoute } from './call-routes.ts';
 import {
   keepAliveFor,
   leaveOutClientMarks,
@@ -93,7 +93,7 @@ export function createHandler(deps: ServerDeps): Handler {
     const why = refusedOrigin(request.headers, deps.onLoopback, deps.hosts);
     const route = match(request.url);
     if (why !== undefined) {
-      const { pathname } = new URL(request.url);
+      const pathname = pathOf(request.url);
       if (isAdminPath(pathname)) return adminRefusal(forbidden(why), requestId(null));
       const surface = route?.surface ?? surfaceOf(deps.protocols, pathname, request.headers);
       return failureReply(surface, forbidden(why), requestId(null));

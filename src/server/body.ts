@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { BodyTooLarge, readBounded, sourceOf } from '../pipeline/byte-source.ts';
 import { refuse } from '../turn/failure.ts';
+import { entryOf } from '../turn/json.ts';
 
 type Inflate = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;
 
@@ -35,7 +36,7 @@ async function readChunked(request: Request, bytesMax: number): Promise<Uint8Arr
 }
 
 async function inflate(bytes: Uint8Array, encoding: string, bytesMax: number): Promise<Uint8Array> {
-  const decode = decoders[encoding.trim().toLowerCase()];
+  const decode = entryOf(decoders, encoding.trim().toLowerCase());
   if (!decode) {
     refuse(`the content encoding ${JSON.stringify(encoding.slice(0, 40))} is not supported`, undefined, {
       status: 415,

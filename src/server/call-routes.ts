@@ -59,10 +59,10 @@ export function callRoutes(
   );
   const gemini = protocols.get('google-gemini')!;
   return (url) => {
-    const start = url.indexOf('/', url.indexOf('//') + 2);
+    const start = pathStart(url);
     const query = url.indexOf('?', start);
     const path = url.slice(start, query < 0 ? undefined : query);
-    const search = query < 0 ? '' : url.slice(query);
+    const search = query < 0 ? '' : withoutKeys(url.slice(query));
     let found = fixed.get(path);
     if (found !== undefined) {
       return { ...found, template: path, only: undefined, search, asked: undefined };
@@ -79,6 +79,23 @@ export function callRoutes(
     return { ...found, template, only: path.slice(1, end), search, asked: undefined };
   };
 }
+
+const keyNames = /^(?:key|(?:x-)?api[-_]?key|(?:access[-_]?|auth[-_]?)?token|auth(?:orization)?)(?:=|$)/i;
+
+/** A query without what may be a key: none is taken from a URL, and a gateway's own is no upstream's affair. */
+function withoutKeys(search: string): string {
+  const parts = search.slice(1).split('&');
+  const kept = parts.filter((part) => !keyNames.test(decoded(part)));
+  if (kept.length === parts.length) return search;
+  return kept.length === 0 ? '' : `?${kept.join('&')}`;
+}
+
+/** Where the path begins. Without a `Host`, or with one that makes no sense, a server's URL is the path alone. */
+const pathStart = (url: string): number =>
+  url.startsWith('/') ? 0 : url.indexOf('/', url.indexOf('//') + 2);
+
+/** The path of a server's URL, whatever its `Host`. */
+export const pathOf = (url: string): string => url.slice(pathStart(url)).split('?', 1)[0]!;
 
 /**
  * A model's name may hold slashes and colons, so that the method is what follows the last colon. Some clients leave

@@ -100,17 +100,23 @@ export async function openState({
       // First, because a login that was renewed and not stored is lost.
       await accounts.close();
       const written = Promise.all([health.close(), quotas.close(), usage.close()]).then(() => true);
-      if (!(await Promise.race([written, afterMs(closeMs, false)])))
+      if (!(await within(closeMs, written)))
         complain(new Error('it does not answer: what was used last is not written'));
-      await Promise.race([store.close(), afterMs(closeMs, undefined)]);
+      await within(closeMs, store.close());
     },
   };
 }
 
-const afterMs = <T>(ms: number, value: T): Promise<T> =>
-  new Promise((done) => {
-    setTimeout(done, ms, value);
-  });
+/** What the work gives, or `undefined` when it takes longer. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, ms, undefined);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** The first vault leaves its mark; one with another key could open nothing that lies there. */
 async function checkVault(store: Store, vault: Vault): Promise<void> {

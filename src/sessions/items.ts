@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { asArray, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { asArray, entryOf, isObject, type Json, type JsonObject } from '../turn/json.ts';
 
 /** Something that is stored once for each caller: an item of a conversation, or a long member of a response. */
 export interface Stored {
@@ -75,7 +75,7 @@ export function shownItem(text: string, hash: string, place: number): JsonObject
   const item = JSON.parse(text) as JsonObject;
   if (typeof item.id === 'string' && item.id !== '') return item;
   const type = typeof item.type === 'string' ? item.type : 'message';
-  const shown: JsonObject = { ...item, type, id: `${idPrefixes[type] ?? 'item'}_${hash}_${place}` };
+  const shown: JsonObject = { ...item, type, id: `${entryOf(idPrefixes, type) ?? 'item'}_${hash}_${place}` };
   if (type !== 'message') return shown;
   shown.status ??= 'completed';
   if (typeof item.content === 'string') {

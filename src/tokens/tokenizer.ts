@@ -53,6 +53,9 @@ export function createTokenizer(idleMs: number): Tokenizer {
   };
 }
 
+/** A bundle has it beside itself, as JavaScript. */
+const workerFile = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js';
+
 interface Thread {
   readonly busy: boolean;
   count(text: string): Promise<number>;
@@ -60,7 +63,7 @@ interface Thread {
 }
 
 function startThread(died: () => void): Thread {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url));
+  const worker = new Worker(new URL(workerFile, import.meta.url));
   (worker as unknown as { unref(): void }).unref();
   const waiting = new Map<number, PromiseWithResolvers<number>>();
   let asked = 0;

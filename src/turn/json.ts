@@ -26,6 +26,13 @@ export const asBoolean = (value: unknown): boolean | undefined =>
 export const asArray = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : []);
 
 /**
+ * What a table has for a word that came from outside. Every object has `constructor` and its like by birth, and those
+ * are no entries.
+ */
+export const entryOf = <T>(table: Readonly<Record<string, T>>, word: string): T | undefined =>
+  Object.hasOwn(table, word) ? table[word] : undefined;
+
+/**
  * The members of `object` that are not named in `known`, or `undefined` when there are none.
  * Members that are `undefined` do not count; `null` does.
  */

@@ -48,6 +48,9 @@ describe('help', () => {
     [['config', 'schema']],
     [['config', 'import']],
     [['version']],
+    [['service']],
+    [['service', 'install']],
+    [['service', 'print']],
   ])('of %j has an example and succeeds', async (command) => {
     const { status, stdout, stderr } = await dragoman([...command, '--help']);
     expect([status, stderr]).toEqual([0, '']);
@@ -77,6 +80,7 @@ describe('version', () => {
   test('for people and as JSON', async () => {
     expect((await dragoman(['version'])).stdout).toStartWith(`dragoman ${manifest.version} (bun `);
     expect(JSON.parse((await dragoman(['version', '--json'])).stdout)).toEqual({
+      commit: null,
       version: manifest.version,
       bun: Bun.version,
       platform: process.platform,

@@ -1,5 +1,5 @@
 import type { Gateway, GatewayOptions } from '../../src/gateway.ts';
-import { startRecord } from '../../src/telemetry/record.ts';
+import { recordTo, startRecord } from '../../src/telemetry/record.ts';
 import { kinds } from '../config/kinds.ts';
 
 /**
@@ -15,7 +15,7 @@ export function stubGateway(): {
   return {
     stops,
     providerSchemas: kinds,
-    createGateway({ config, recorder, metrics }) {
+    createGateway({ config, recorder = recordTo(), metrics = () => '' }) {
       let server: ReturnType<typeof Bun.serve> | undefined;
       const answer = (request: Request): Response => {
         const url = new URL(request.url);

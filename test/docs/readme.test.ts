@@ -341,15 +341,17 @@ describe('the commands', () => {
     'keys',
     'usage',
     'config',
+    'service',
     'setup',
     'run',
     'doctor',
   ];
-  const named = [...readme.matchAll(/\bdragoman (?:-- )?((?:config|keys) [a-z]+|[a-z]+)\b/g)].flatMap(
+  const named = [...readme.matchAll(/\bdragoman (?:-- )?((?:config|keys|service) [a-z]+|[a-z]+)\b/g)].flatMap(
     ([, command]) => (known.includes(command!.split(' ')[0]!) ? [command!] : []),
   );
-  /** Those that need an argument, or that say on stderr that there is nothing yet: they are tried as they are written. */
-  const written = ['login', 'accounts', 'keys create', 'usage', 'setup', 'run'];
+  /** Those that need an argument, or that say on stderr that there is nothing yet: they are tried as they are written, and services by
+   * test/cli/service.test.ts. */
+  const written = ['login', 'accounts', 'keys create', 'usage', 'setup', 'run', 'service install'];
   const words = (command: string): string[] => command.split(' ');
   const finish = async (args: string[]) => {
     const program = startProgram({ args });

@@ -64,9 +64,9 @@ describe('a route that asks something of a model', () => {
         template: `/${version}/models/{model}:${method}`,
         asked: { model: 'm', stream },
       });
-      expect(at(`/up/${version}/models/m:${method}?key=k`)).toMatchObject({
+      expect(at(`/up/${version}/models/m:${method}?key=k&x=1`)).toMatchObject({
         only: 'up',
-        search: '?key=k',
+        search: '?x=1',
         template: `/{provider}/${version}/models/{model}:${method}`,
       });
     }

@@ -37,8 +37,8 @@ export class Draft {
   provider(wanted: string, provider: DraftProvider): string {
     const plain = wanted
       .toLowerCase()
-      .replace(/[^a-z0-9._-]+/g, '-')
-      .replace(/^[^a-z0-9]+|-+$/g, '')
+      .replace(/[^a-z0-9._]+/g, '-')
+      .replace(/^[^a-z0-9]+|-$/g, '')
       .slice(0, 60);
     const base = plain === '' || reservedNames.has(plain) ? `${plain}-upstream`.replace(/^-/, '') : plain;
     let name = base;

@@ -1,3 +1,4 @@
+import { trimSlashes } from '../address.ts';
 import type { DraftProvider } from './draft.ts';
 import known from './vendors.json' with { type: 'json' };
 
@@ -20,7 +21,7 @@ export const saysProtocol = (transformer: string): boolean =>
  * which is written with and without it.
  */
 export function chatRoot(url: string): string {
-  const root = url.replace(/\/+$/, '').replace(/\/chat\/completions$/, '');
+  const root = trimSlashes(url).replace(/\/chat\/completions$/, '');
   // A bare host is a local server as a rule, whose OpenAI routes are below /v1.
   return new URL(root).pathname === '/' ? `${root}/v1` : root;
 }

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../turn/json.ts';
+import { entryOf, type JsonObject } from '../../turn/json.ts';
 import type { TurnRequest } from '../../turn/request.ts';
 import { createLedger, type Ledger } from '../ledger.ts';
 import { placesOf } from '../places.ts';
@@ -149,7 +149,7 @@ function writeMeta(body: JsonObject, { meta }: TurnRequest, ledger: Ledger): voi
     ledger.loseWhen('meta.user', 'beside');
   }
   if (meta.labels !== undefined) ledger.lose('meta.labels');
-  const tier = meta.tier && messagesTiers[meta.tier];
+  const tier = meta.tier && entryOf(messagesTiers, meta.tier);
   if (tier) body.service_tier = tier;
   else if (meta.tier !== undefined) ledger.loseWhen('meta.tier', 'unknown', undefined, meta.tier);
 }

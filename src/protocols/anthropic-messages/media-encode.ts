@@ -2,6 +2,7 @@ import type { JsonObject } from '../../turn/json.ts';
 import type { MediaPart, Part } from '../../turn/part.ts';
 import { isTextual, mediaInWords } from '../words.ts';
 import { dress, drop, type BlockWriter } from './block-writer.ts';
+import { dataUrl } from '../data-url.ts';
 
 /** What upstreams take as an image. */
 const images: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/gif', 'image/webp']);
@@ -60,9 +61,9 @@ function mediaSource(part: MediaPart, writer: BlockWriter, innerBlocks: InnerBlo
     case 'bytes':
       return bytesSource(part, source.data, part.mime, writer);
     case 'url': {
-      const inline = /^data:([^;,]*)[^,]*;base64,/.exec(source.url);
+      const inline = dataUrl(source.url);
       if (!inline) return { type: 'url', url: source.url };
-      return bytesSource(part, source.url.slice(inline[0].length), inline[1] || part.mime, writer);
+      return bytesSource(part, inline.data, inline.mime.split(';', 1)[0] || part.mime, writer);
     }
     case 'file':
       // An id of another upstream's files means nothing here.

@@ -1,5 +1,5 @@
 import type { Extras, ProtocolId, ToolFamily } from '../../turn/part.ts';
-import type { JsonObject } from '../../turn/json.ts';
+import { entryOf, type JsonObject } from '../../turn/json.ts';
 
 export const protocolId = 'anthropic-messages' satisfies ProtocolId;
 
@@ -17,7 +17,7 @@ const families: Readonly<Record<string, ToolFamily>> = {
   mcp: 'mcp',
 };
 
-export const serverFamily = (name: string): ToolFamily => families[name] ?? 'other';
+export const serverFamily = (name: string): ToolFamily => entryOf(families, name) ?? 'other';
 
 /** Versioned tools (`web_search_20250305`) by the head of their `type`. */
 const versioned: readonly (readonly [head: string, family: ToolFamily])[] = [

@@ -1,5 +1,5 @@
 import type { Stop, StopReason, TurnEvent } from '../../turn/event.ts';
-import { asObject, asString, type JsonObject } from '../../turn/json.ts';
+import { asObject, asString, entryOf, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import { protocolId } from './names.ts';
 
@@ -35,7 +35,7 @@ const words: Readonly<Record<StopReason, string>> = {
  */
 export function decodeStop(delta: JsonObject, calls: boolean): Stop {
   const raw = asString(delta.stop_reason);
-  let reason: StopReason = raw === undefined ? 'end' : (reasons[raw] ?? 'other');
+  let reason: StopReason = raw === undefined ? 'end' : (entryOf(reasons, raw) ?? 'other');
   if (reason === 'end' && calls) reason = 'tool_use';
   const stop: { -readonly [K in keyof Stop]: Stop[K] } = { reason };
   if (raw !== undefined) stop.raw = raw;
@@ -49,7 +49,7 @@ export function decodeStop(delta: JsonObject, calls: boolean): Stop {
 /** A stop reason that is not in the table above: kept whole for clients of this protocol. */
 export const unknownStopReason = (delta: JsonObject): string | undefined => {
   const raw = asString(delta.stop_reason);
-  return raw !== undefined && reasons[raw] === undefined ? raw : undefined;
+  return raw !== undefined && entryOf(reasons, raw) === undefined ? raw : undefined;
 };
 
 /** The members `stop_reason`, `stop_sequence` and `stop_details`. */

@@ -1,5 +1,5 @@
 import { refuse } from '../../turn/failure.ts';
-import { asBoolean, asString, isObject, rest, type Json, type JsonObject } from '../../turn/json.ts';
+import { asBoolean, asString, entryOf, isObject, rest, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { ToolChoice, TurnRequest } from '../../turn/request.ts';
 import { cacheControl, decodeCacheControl, plainCacheControl } from './cache.ts';
@@ -80,7 +80,7 @@ const modes: Readonly<Record<string, ToolChoice['mode']>> = {
 /** Reads `tool_choice`, which also says whether calls may come in parallel. */
 export function decodeToolChoice(value: JsonObject): Pick<TurnRequest, 'toolChoice' | 'parallelTools'> {
   const type = asString(value.type);
-  const mode = type === undefined ? undefined : modes[type];
+  const mode = type === undefined ? undefined : entryOf(modes, type);
   const toolChoice: ToolChoice = { mode: mode ?? 'auto' };
   const name = asString(value.name);
   if (name !== undefined) toolChoice.name = name;

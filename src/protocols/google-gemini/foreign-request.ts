@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../turn/json.ts';
+import { entryOf, type JsonObject } from '../../turn/json.ts';
 import type { TurnRequest } from '../../turn/request.ts';
 import { createLedger, type Ledger } from '../ledger.ts';
 import type { EncodedRequest, EncodeTarget } from '../protocol.ts';
@@ -128,7 +128,7 @@ const tiers: Readonly<Record<string, string | null>> = {
 
 function serviceTier({ meta }: TurnRequest, ledger: Ledger): string | undefined {
   if (meta.tier === undefined) return undefined;
-  const tier = tiers[meta.tier];
+  const tier = entryOf(tiers, meta.tier);
   if (tier === undefined) ledger.loseWhen('meta.tier', 'unknown', undefined, meta.tier);
   return tier ?? undefined;
 }

@@ -1,8 +1,9 @@
-import type { JsonObject } from '../../turn/json.ts';
+import { entryOf, type JsonObject } from '../../turn/json.ts';
 import type { MediaPart, Part } from '../../turn/part.ts';
 import { mediaInWords } from '../words.ts';
 import { usualMimes } from './names.ts';
 import type { RequestWriter } from './request-writer.ts';
+import { dataUrl } from '../data-url.ts';
 
 /** Writes media of another protocol's client as parts; none, and a note, for what cannot be sent. */
 export function encodeMedia(part: MediaPart, writer: RequestWriter, at: string): JsonObject[] {
@@ -49,8 +50,8 @@ function sourceOf(part: MediaPart, { ledger }: RequestWriter, at: string): JsonO
     case 'bytes':
       return inline(part, source.data, part.mime);
     case 'url': {
-      const data = /^data:([^;,]*)[^,]*;base64,/.exec(source.url);
-      if (data) return inline(part, source.url.slice(data[0].length), data[1] || part.mime);
+      const data = dataUrl(source.url);
+      if (data) return inline(part, data.data, data.mime.split(';', 1)[0] || part.mime);
       ledger.loseWhen(part.as === 'image' ? 'parts.image' : 'parts.url', 'fetched', at);
       const fileData: JsonObject = { fileUri: source.url };
       const mime = part.mime ?? mimeOfName(source.url.split(/[?#]/, 1)[0]);
@@ -97,4 +98,4 @@ const extensions: Readonly<Record<string, string>> = {
 };
 
 const mimeOfName = (name: string | undefined): string | undefined =>
-  extensions[/\.([a-z0-9]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? ''];
+  entryOf(extensions, /\.([a-z0-9]+)$/i.exec(name ?? '')?.[1]?.toLowerCase() ?? '');

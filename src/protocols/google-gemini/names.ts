@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { entryOf, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Extras, MediaPart, ProtocolId, ToolFamily } from '../../turn/part.ts';
 
 export const protocolId = 'google-gemini' satisfies ProtocolId;
@@ -44,7 +44,7 @@ const toolFamilies: Readonly<Record<string, ToolFamily>> = {
   mcpServers: 'mcp',
 };
 
-export const toolFamily = (member: string): ToolFamily => toolFamilies[member] ?? 'other';
+export const toolFamily = (member: string): ToolFamily => entryOf(toolFamilies, member) ?? 'other';
 
 /** Steps of hosted tools by their `toolType`. */
 const stepFamilies: Readonly<Record<string, ToolFamily>> = {
@@ -54,7 +54,7 @@ const stepFamilies: Readonly<Record<string, ToolFamily>> = {
   FILE_SEARCH: 'file_search',
 };
 
-export const stepFamily = (toolType: string): ToolFamily => stepFamilies[toolType] ?? 'other';
+export const stepFamily = (toolType: string): ToolFamily => entryOf(stepFamilies, toolType) ?? 'other';
 
 /** What media are taken for whose type nobody has told; the wire wants one. */
 export const usualMimes: { readonly [K in MediaPart['as']]?: string } = {

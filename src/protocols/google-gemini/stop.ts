@@ -1,5 +1,5 @@
 import type { Stop, StopReason } from '../../turn/event.ts';
-import { asString, type JsonObject } from '../../turn/json.ts';
+import { asString, entryOf, type JsonObject } from '../../turn/json.ts';
 
 /** `finishReason`, as the API and its SDKs list the values. */
 const reasons: Readonly<Record<string, StopReason>> = {
@@ -41,7 +41,7 @@ const words: Readonly<Record<StopReason, readonly [word: string, why?: string]>>
 
 /** Reads a `finishReason`; a reply that calls a tool of the client ends with the same word as one that does not. */
 export function decodeStop(raw: string | undefined, calls: boolean): Stop {
-  let reason: StopReason = raw === undefined ? 'end' : (reasons[raw] ?? 'other');
+  let reason: StopReason = raw === undefined ? 'end' : (entryOf(reasons, raw) ?? 'other');
   if (reason === 'end' && calls) reason = 'tool_use';
   return raw === undefined ? { reason } : { reason, raw };
 }
@@ -70,5 +70,5 @@ export function encodeStop(stop: Stop, refused: boolean): { word: string; why?: 
 
 /** Whether it is a word of this protocol; the last have no reason of their own. */
 const isOwn = (raw: string): boolean =>
-  reasons[raw] !== undefined ||
+  entryOf(reasons, raw) !== undefined ||
   ['OTHER', 'MISSING_THOUGHT_SIGNATURE', 'MALFORMED_RESPONSE', 'ESCALATION'].includes(raw);

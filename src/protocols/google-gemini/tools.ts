@@ -1,5 +1,5 @@
 import { refuse } from '../../turn/failure.ts';
-import { asArray, asString, isObject, rest, type Json, type JsonObject } from '../../turn/json.ts';
+import { asArray, asString, entryOf, isObject, rest, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Tool } from '../../turn/part.ts';
 import type { ToolChoice } from '../../turn/request.ts';
 import { camel, camelObject, ownExtras, protocolId, toolFamily } from './names.ts';
@@ -82,7 +82,7 @@ export function decodeToolChoice(value: Json | undefined): ToolChoice | undefine
   if (config === undefined) return undefined;
   const word = asString(config.mode)?.toUpperCase();
   const names = asArray(config.allowedFunctionNames).filter((name) => typeof name === 'string');
-  const mode = word === undefined ? undefined : modes[word];
+  const mode = word === undefined ? undefined : entryOf(modes, word);
   if (
     rest(config, choiceKeys) !== undefined ||
     (word !== undefined && mode === undefined && word !== 'VALIDATED')

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../../turn/json.ts';
 import type { MediaPart, Part } from '../../turn/part.ts';
 import { isTextual } from '../words.ts';
 import { leftover, missing, own, restore, stringField, wrongType } from './fields.ts';
+import { dataUrl } from '../data-url.ts';
 
 const textKeys = new Set(['type', 'text']);
 const imageKeys = new Set(['type', 'image_url']);
@@ -92,10 +93,9 @@ function file(value: JsonObject, path: string): Part {
 
 /** A URL, or the bytes of a data URL. */
 function source(url: string): Pick<MediaPart, 'source' | 'mime'> {
-  const comma = url.startsWith('data:') ? url.indexOf(',') : -1;
-  const head = comma < 0 ? '' : url.slice(5, comma);
-  if (!head.endsWith(';base64')) return { source: { by: 'url', url } };
-  return { mime: head.slice(0, -7), source: { by: 'bytes', data: url.slice(comma + 1) } };
+  const inline = dataUrl(url);
+  if (inline === undefined) return { source: { by: 'url', url } };
+  return { mime: inline.mime, source: { by: 'bytes', data: inline.data } };
 }
 
 /** Cache marks that compatible servers and newer models take on a content part. */

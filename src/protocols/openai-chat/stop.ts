@@ -1,4 +1,5 @@
 import type { Stop, StopReason } from '../../turn/event.ts';
+import { entryOf } from '../../turn/json.ts';
 
 /** What a choice held, as far as it decides how its end is to be read. */
 export interface Ending {
@@ -29,7 +30,7 @@ const reasons: Readonly<Record<string, StopReason>> = {
  * without a call asks for nothing, and refusal text makes a refusal of a natural end.
  */
 export function decodeStop(raw: string | undefined, ending: Ending): Stop {
-  let reason: StopReason = raw === undefined ? 'end' : (reasons[raw] ?? 'other');
+  let reason: StopReason = raw === undefined ? 'end' : (entryOf(reasons, raw) ?? 'other');
   if (reason === 'end' && ending.called) reason = 'tool_use';
   else if (reason === 'end' && ending.refused) reason = 'refusal';
   else if (reason === 'tool_use' && !ending.called) reason = 'end';

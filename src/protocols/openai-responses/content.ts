@@ -1,6 +1,7 @@
 import { asArray, asNumber, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Citation, ItemOrigin, MediaPart, Part } from '../../turn/part.ts';
 import { contentExtras, leftover, own, wireExtras } from './wire.ts';
+import { dataUrl } from '../data-url.ts';
 
 /** Reads one content part of a message or of a tool output. */
 export function decodeContent(value: Json, origin: ItemOrigin | undefined): Part {
@@ -89,14 +90,6 @@ export function encodeAnnotation(citation: Citation, textLength: number): JsonOb
     };
   }
   return undefined;
-}
-
-/** `data:` URLs in base64, taken apart. */
-function dataUrl(url: string): { mime: string; data: string } | undefined {
-  if (!url.startsWith('data:')) return undefined;
-  const comma = url.indexOf(',');
-  if (comma < 0 || !url.slice(5, comma).endsWith(';base64')) return undefined;
-  return { mime: url.slice(5, comma - 7), data: url.slice(comma + 1) };
 }
 
 const textMembers = new Set(['type', 'text', 'annotations', 'logprobs']);

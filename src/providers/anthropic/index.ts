@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { httpUrl, trimSlashes } from '../../config/address.ts';
 import type { Account, ConfiguredAccount } from '../../accounts/account.ts';
 import { loginByApiKey } from '../../accounts/login.ts';
 import { accountsSchema, configuredAccounts } from '../credentials.ts';
-import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import { baseHeaders, listModels, pick, sendHttp } from '../http.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
 const configSchema = z.strictObject({
   name: z.string(),
   type: z.literal('anthropic'),
-  base_url: z.url().default('https://api.anthropic.com').describe('The API root, without /v1'),
+  base_url: httpUrl().default('https://api.anthropic.com').describe('The API root, without /v1'),
   api_key: z.string().min(1).optional().describe('Sent as x-api-key'),
   auth_token: z.string().min(1).optional().describe('Sent as a bearer token instead of an API key'),
   accounts: accountsSchema,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
+import { httpUrl } from '../../config/address.ts';
 
 /** The setting of a provider of this type in `dragoman.yaml`. */
 export const configSchema = z.strictObject({
   name: z.string(),
   type: z.literal('codex'),
-  base_url: z
-    .url()
+  base_url: httpUrl()
     .default('https://chatgpt.com/backend-api/codex')
     .describe('The backend, up to what stands before /responses'),
-  auth_url: z.url().default('https://auth.openai.com').describe('The authorization server of logins'),
+  auth_url: httpUrl().default('https://auth.openai.com').describe('The authorization server of logins'),
   access_token: z
     .string()
     .min(1)

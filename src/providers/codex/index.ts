@@ -1,9 +1,9 @@
+import { trimSlashes } from '../../config/address.ts';
 import { randomUUID } from 'node:crypto';
 import type { Account } from '../../accounts/account.ts';
 import type { InputKind } from '../../protocols/protocol.ts';
 import { refuse } from '../../turn/failure.ts';
 import type { Json } from '../../turn/json.ts';
-import { trimSlashes } from '../http.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope } from '../provider.ts';
 import { clientIdentity } from './client-identity.ts';
 import { configSchema, type CodexConfig } from './config.ts';

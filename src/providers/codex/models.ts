@@ -1,4 +1,5 @@
 import { asArray, asBoolean, asNumber, asObject, asString, type Json } from '../../turn/json.ts';
+import { readJson } from '../http.ts';
 import type { ModelInfo } from '../provider.ts';
 
 /** What the backend's catalog says of a model that requests depend on. */
@@ -28,7 +29,7 @@ export async function fetchCatalog(
   const url = `${base}/models?client_version=${encodeURIComponent(version)}`;
   const response = await fetcher(url, { headers, signal, redirect: 'manual' });
   if (!response.ok) throw new Error(`the upstream answered ${response.status}`);
-  return readCatalog((await response.json()) as Json);
+  return readCatalog(await readJson(response));
 }
 
 /** Reads `{models: [{slug, display_name, …}]}`; entries without a slug are passed over. */

@@ -1,6 +1,6 @@
 import { lastMember, scanObject } from '../../protocols/json-scan.ts';
 import { refuse } from '../../turn/failure.ts';
-import { asArray, asObject, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { asArray, asObject, entryOf, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import { drop, repair, modelInto, type Members } from './model-rules.ts';
 import type { CatalogModel } from './models.ts';
@@ -170,7 +170,7 @@ function mendItem(item: Json, i: number, notes: Note[]): Json {
     mended = { ...mended, role: 'developer' };
     notes.push(repair(`input[${i}].role`, 'this upstream calls the system role developer'));
   }
-  const prefix = prefixes[type];
+  const prefix = entryOf(prefixes, type);
   const { id } = item;
   if (prefix !== undefined && id !== undefined && !(typeof id === 'string' && id.startsWith(prefix))) {
     const { id: _, ...others } = mended;

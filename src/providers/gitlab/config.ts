@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { accountEntry, accountsOf, configuredAccounts } from '../credentials.ts';
-import { trimSlashes } from '../http.ts';
+import { httpUrl, trimSlashes } from '../../config/address.ts';
 import type { ConfiguredAccount } from '../../accounts/account.ts';
 import type { Application } from './login.ts';
 import { usualPreference } from './models.ts';
@@ -10,7 +10,7 @@ const publicList =
 
 /** What is said of an instance, of the provider's first as of further ones. */
 const instanceMembers = {
-  gateway_url: z.url().default('https://cloud.gitlab.com/ai').describe('The root of its AI gateway'),
+  gateway_url: httpUrl().default('https://cloud.gitlab.com/ai').describe('The root of its AI gateway'),
   client_id: z.string().min(1).optional().describe('Of your own OAuth application, for `dragoman login`'),
   client_secret: z.string().min(1).optional().describe('Of a confidential application only'),
   redirect_port: z
@@ -30,8 +30,7 @@ export const configSchema = z
   .strictObject({
     name: z.string(),
     type: z.literal('gitlab'),
-    base_url: z
-      .url()
+    base_url: httpUrl()
       .default('https://gitlab.com')
       .describe('The root of the GitLab instance, with its path where it has one'),
     ...instanceMembers,
@@ -42,7 +41,7 @@ export const configSchema = z
             .string()
             .regex(/^[a-z0-9][a-z0-9._-]{0,31}$/)
             .describe('For `dragoman login --at` and for accounts'),
-          base_url: z.url().describe('Its root, with its path where it has one'),
+          base_url: httpUrl().describe('Its root, with its path where it has one'),
           ...instanceMembers,
         }),
       )
@@ -70,7 +69,7 @@ export const configSchema = z
       .optional()
       .describe('Otherwise those of the gateway’s public list'),
     models_url: z
-      .union([z.url(), z.literal('off')])
+      .union([httpUrl(), z.literal('off')])
       .default(publicList)
       .describe('Where that list is read from, once a day; off keeps to the built-in one'),
     preferred: z

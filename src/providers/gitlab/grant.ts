@@ -1,3 +1,4 @@
+import { trimSlashes } from '../../config/address.ts';
 import type { Account } from '../../accounts/account.ts';
 import { FailureError } from '../../turn/failure.ts';
 import { asNumber, asObject, asString } from '../../turn/json.ts';
@@ -214,7 +215,7 @@ function safeUrl(url: string | undefined): string | undefined {
   if (url === undefined || !URL.canParse(url)) return undefined;
   const { protocol, hostname } = new URL(url);
   const isHere = /^(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(hostname);
-  return protocol === 'https:' || (protocol === 'http:' && isHere) ? url.replace(/\/+$/, '') : undefined;
+  return protocol === 'https:' || (protocol === 'http:' && isHere) ? trimSlashes(url) : undefined;
 }
 
 /** Waits no longer than the one who asks is there. */

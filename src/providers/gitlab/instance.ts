@@ -1,4 +1,5 @@
 import { asObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { readText } from '../http.ts';
 
 /** A GitLab instance as its API is asked. */
 export interface Instance {
@@ -51,20 +52,4 @@ export function objectOf(text: string): JsonObject {
   } catch {
     return {};
   }
-}
-
-/** The text of a body, which is cut at `bytesMax`. */
-export async function readText(response: Response, bytesMax: number): Promise<string> {
-  if (response.body === null) return '';
-  const reader = response.body.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (size < bytesMax) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    size += value.length;
-  }
-  void reader.cancel().catch(() => undefined);
-  return new TextDecoder().decode(Buffer.concat(chunks).subarray(0, bytesMax));
 }

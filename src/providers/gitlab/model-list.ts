@@ -1,6 +1,6 @@
 import { parse } from 'yaml';
 import { asArray, asNumber, asObject, asString, type Json } from '../../turn/json.ts';
-import { readText } from './instance.ts';
+import { readText } from '../http.ts';
 import type { ListedModel, Vendor } from './models.ts';
 import { snapshot } from './snapshot.ts';
 

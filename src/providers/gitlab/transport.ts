@@ -5,7 +5,7 @@ import { baseHeaders, pick, sendHttp } from '../http.ts';
 import type { Call, Operation, ProviderDeps, WireRequest } from '../provider.ts';
 import { refusalOf, type Asked } from './gateway-refusals.ts';
 import type { Grant, Grants } from './grant.ts';
-import { readText } from './instance.ts';
+import { readText } from '../http.ts';
 import { shapeResponses } from './responses-body.ts';
 
 /** A request that still lacks the grant of its account; its `url` is relative to the gateway's root. */

@@ -1,17 +1,17 @@
 import { z } from 'zod';
+import { httpUrl, trimSlashes } from '../../config/address.ts';
 import type { Account } from '../../accounts/account.ts';
 import { loginByApiKey } from '../../accounts/login.ts';
 import { refuse } from '../../turn/failure.ts';
 import { accountsSchema, configuredAccounts } from '../credentials.ts';
-import { baseHeaders, pick, sendHttp, trimSlashes } from '../http.ts';
+import { baseHeaders, pick, sendHttp } from '../http.ts';
 import type { Call, Operation, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 import { discoverModels } from './models.ts';
 
 const configSchema = z.strictObject({
   name: z.string(),
   type: z.literal('google'),
-  base_url: z
-    .url()
+  base_url: httpUrl()
     .default('https://generativelanguage.googleapis.com')
     .describe('The API root, without the version'),
   api_key: z.string().min(1).optional().describe('Sent as x-goog-api-key'),

@@ -1,4 +1,5 @@
 import { asArray, asNumber, asObject, asString, type Json } from '../../turn/json.ts';
+import { readJson } from '../http.ts';
 import type { ModelInfo } from '../provider.ts';
 
 /** Google has some hundred models; a list beyond this many pages of a thousand is not read on. */
@@ -17,7 +18,7 @@ export async function discoverModels(
     const next = token === undefined ? '' : `&pageToken=${encodeURIComponent(token)}`;
     const response = await fetcher(`${url}?pageSize=1000${next}`, { headers, signal, redirect: 'manual' });
     if (!response.ok) throw new Error(`the upstream answered ${response.status}`);
-    const body = asObject((await response.json()) as Json);
+    const body = asObject(await readJson(response));
     for (const entry of asArray(body?.models)) {
       const model = modelInfo(entry);
       if (model !== undefined) models.push(model);

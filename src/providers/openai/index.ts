@@ -1,15 +1,18 @@
 import { z } from 'zod';
+import { httpUrl, trimSlashes } from '../../config/address.ts';
 import type { Account } from '../../accounts/account.ts';
 import { loginByApiKey } from '../../accounts/login.ts';
 import type { ProtocolId } from '../../turn/part.ts';
 import { accountsSchema, configuredAccounts } from '../credentials.ts';
-import { baseHeaders, listModels, pick, sendHttp, trimSlashes } from '../http.ts';
+import { baseHeaders, listModels, pick, sendHttp } from '../http.ts';
 import type { Call, Operation, Provider, ProviderDeps, ProviderKind } from '../provider.ts';
 
 const configSchema = z.strictObject({
   name: z.string(),
   type: z.literal('openai'),
-  base_url: z.url().default('https://api.openai.com/v1').describe('The API root, with /v1 where it has one'),
+  base_url: httpUrl()
+    .default('https://api.openai.com/v1')
+    .describe('The API root, with /v1 where it has one'),
   api_key: z.string().min(1).optional().describe('Sent as a bearer token; local servers need none'),
   accounts: accountsSchema,
   protocols: z

@@ -1,0 +1,204 @@
+/** Two holders of keys on one gateway, who know each other's ids; and what each kind of key opens. */
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { createVault } from '../../src/accounts/vault.ts';
+import { allAdminRoutes } from '../../src/server/admin.ts';
+import { openState, type State } from '../../src/server/state.ts';
+import { openStore } from '../../src/store/open.ts';
+import { hello, pathOf, startBench, surfaceNames, type Bench } from '../gateway/setup.ts';
+
+setDefaultTimeout(60_000);
+
+let bench: Bench;
+let state: State;
+const keys = { alice: '', bob: '', admin: '' };
+const ids = { response: '', conversation: '', item: '', key: '' };
+/** What only Alice may see again. */
+const secret = 'the-words-of-alice-4711';
+
+beforeAll(async () => {
+  const store = await openStore('sqlite::memory:');
+  state = await openState({ stored: { store, vault: createVault(new Uint8Array(32).fill(3)) } });
+  bench = startBench({ state });
+  for (const name of ['alice', 'bob'] as const) {
+    const { secret: shown, key } = await state.keys!.create({ name });
+    keys[name] = shown;
+    if (name === 'alice') ids.key = key.id;
+  }
+  keys.admin = (await state.keys!.create({ name: 'boss', role: 'admin' })).secret;
+  const made = await call('POST', '/v1/conversations', 'alice', {
+    items: [{ role: 'user', content: secret }],
+  });
+  ids.conversation = (await made.json()).id;
+  bench.upstream.enqueue({ kind: 'stream', blocks: hello.responses.blocks });
+  const turn = { model: 'responses/m', stream: true, input: secret, conversation: ids.conversation };
+  const text = await (await call('POST', '/v1/responses', 'alice', turn)).text();
+  ids.response = /"id":"(resp_[^"]+)"/.exec(text)![1]!;
+  const items = await (await call('GET', `/v1/responses/${ids.response}/input_items`, 'alice')).json();
+  ids.item = items.data[0].id;
+});
+afterAll(async () => {
+  await bench.stop();
+  await state.close();
+});
+
+const call = (method: string, path: string, who: keyof typeof keys | undefined, body?: unknown) =>
+  fetch(bench.url + path, {
+    method,
+    headers: {
+      'content-type': 'application/json',
+      ...(who !== undefined && { authorization: `Bearer ${keys[who]}` }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+
+/** An answer without the id that was asked for. */
+const worded = async (response: Response, ...own: string[]): Promise<string> =>
+  own.reduce((text, id) => text.replaceAll(id, 'ID'), await response.text()).replace(/req_[0-9a-f]+/g, 'req');
+
+describe('the id of somebody else’s response or conversation', () => {
+  const asking: readonly [string, string, (id: typeof ids) => string][] = [
+    ['GET', 'a response', (id) => `/v1/responses/${id.response}`],
+    ['GET', 'its input items', (id) => `/v1/responses/${id.response}/input_items`],
+    ['DELETE', 'a response', (id) => `/v1/responses/${id.response}`],
+    ['GET', 'a conversation', (id) => `/v1/conversations/${id.conversation}`],
+    ['DELETE', 'a conversation', (id) => `/v1/conversations/${id.conversation}`],
+    ['GET', 'a response of one provider', (id) => `/responses/v1/responses/${id.response}`],
+  ];
+
+  test.each(asking)('%s %s: is as unknown as one that never was', async (method, _, path) => {
+    const never = { ...ids, response: 'resp_never', conversation: 'conv_never' };
+    const response = await call(method, path(ids), 'bob');
+    const unknown = await call(method, path(never), 'bob');
+    expect([response.status, unknown.status]).toEqual([404, 404]);
+    const text = await worded(response, ids.response, ids.conversation);
+    expect(text).toBe(await worded(unknown, 'resp_never', 'conv_never'));
+    expect(text).not.toContain(secret);
+  });
+
+  test('cannot be gone on from, at any upstream', async () => {
+    for (const surface of ['responses', 'chat', 'messages', 'gemini'] as const) {
+      for (const more of [
+        { previous_response_id: ids.response },
+        { conversation: ids.conversation },
+        { conversation: { id: ids.conversation } },
+        { input: [{ type: 'item_reference', id: ids.item }] },
+      ]) {
+        bench.upstream.reset();
+        bench.upstream.enqueue({ kind: 'stream', blocks: hello[surface].blocks });
+        const turn = { model: `${surface}/m`, input: 'go on', stream: true, ...more };
+        const text = await (await call('POST', '/v1/responses', 'bob', turn)).text();
+        expect(text).not.toContain(secret);
+        // Where the id goes upstream as it came, it goes without Alice's words.
+        for (const request of bench.upstream.requests) expect(request.text).not.toContain(secret);
+      }
+    }
+  });
+
+  test('cannot be compacted', async () => {
+    bench.upstream.reset();
+    const turn = { model: 'chat/m', previous_response_id: ids.response };
+    const response = await call('POST', '/v1/responses/compact', 'bob', turn);
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(await response.text()).not.toContain(secret);
+    for (const request of bench.upstream.requests) expect(request.text).not.toContain(secret);
+  });
+
+  test('and nothing of it is gone for its owner', async () => {
+    expect((await call('GET', `/v1/responses/${ids.response}`, 'alice')).status).toBe(200);
+    expect((await call('GET', `/v1/conversations/${ids.conversation}`, 'alice')).status).toBe(200);
+  });
+
+  test('ids are too long to be guessed', () => {
+    expect(ids.conversation.length).toBeGreaterThanOrEqual(5 + 32);
+    expect(ids.response.length).toBeGreaterThan(5);
+  });
+});
+
+describe('administration', () => {
+  const paths = allAdminRoutes.map(
+    ({ method, path }) => [method, `/admin${path.replace('{id}', 'x')}`] as const,
+  );
+
+  test.each(paths)('%s %s is shut to clients and to whoever shows no key', async (method, path) => {
+    const body = method === 'POST' || method === 'PATCH' ? {} : undefined;
+    expect((await call(method, path, 'alice', body)).status).toBe(403);
+    expect((await call(method, path, undefined, body)).status).toBe(401);
+  });
+
+  test.each([
+    '/Admin/keys',
+    '/admin//keys',
+    '//admin/keys',
+    '/admin/keys/',
+    '/admin/./keys',
+    '/v1/../admin/keys',
+    '/admin%2fkeys',
+    '/admin/keys?key=x',
+    '/chat/admin/keys',
+    '/admin;x/keys',
+  ])('%s is no way around', async (path) => {
+    expect([401, 403, 404]).toContain((await call('GET', path, 'alice')).status);
+    expect([401, 404]).toContain((await call('GET', path, undefined)).status);
+  });
+
+  test('an admin key spends nothing', async () => {
+    bench.upstream.reset();
+    for (const surface of surfaceNames) {
+      const response = await call('POST', pathOf(surface, 'chat/m'), 'admin', {
+        model: 'chat/m',
+        input: 'x',
+        messages: [],
+        contents: [],
+      });
+      expect(response.status).toBe(401);
+    }
+    for (const path of [
+      '/v1/models',
+      `/v1/responses/${ids.response}`,
+      `/v1/conversations/${ids.conversation}`,
+    ])
+      expect((await call('GET', path, 'admin')).status).toBe(401);
+    expect(bench.upstream.requests).toHaveLength(0);
+  });
+
+  test('never tells a key or a fingerprint of one', async () => {
+    const text = await (await call('GET', '/admin/keys', 'admin')).text();
+    for (const key of Object.values(keys)) expect(text).not.toContain(key);
+    expect(text).not.toMatch(/[0-9a-f]{64}/);
+  });
+});
+
+describe('a key', () => {
+  test.each([
+    'wrong',
+    'drg_',
+    'drg_aaaaaaaa_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    '__proto__',
+    `${'x'.repeat(4_000)}`,
+    'null',
+    'undefined',
+    "' OR 1=1 --",
+  ])('%s that is not one is refused', async (key) => {
+    for (const header of ['authorization', 'x-api-key', 'x-goog-api-key']) {
+      const value = header === 'authorization' ? `Bearer ${key}` : key;
+      const response = await fetch(`${bench.url}/v1/models`, { headers: { [header]: value } });
+      expect(response.status).toBe(401);
+    }
+  });
+
+  test('is refused with one character changed, anywhere', async () => {
+    for (let at = 0; at < keys.alice.length; at++) {
+      const changed =
+        keys.alice.slice(0, at) + (keys.alice[at] === 'a' ? 'b' : 'a') + keys.alice.slice(at + 1);
+      const response = await fetch(`${bench.url}/v1/models`, { headers: { 'x-api-key': changed } });
+      expect([at, response.status]).toEqual([at, 401]);
+    }
+  });
+
+  test('in the URL opens nothing', async () => {
+    for (const name of ['key', 'api_key', 'access_token', 'token']) {
+      const response = await fetch(`${bench.url}/v1/models?${name}=${keys.alice}`);
+      expect(response.status).toBe(401);
+    }
+  });
+});
