@@ -50,7 +50,10 @@ export const keyAgainMs = 250;
 export async function isKnown(url: string, key: string): Promise<boolean> {
   const giveUpMs = performance.now() + keyKnownMs;
   for (;;) {
-    const { status } = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    const { status } = await fetch(`${url}/v1/models`, {
+      headers: { authorization: `Bearer ${key}` },
+      redirect: 'manual',
+    });
     if (status !== 401) return true;
     if (performance.now() > giveUpMs) return false;
     await Bun.sleep(keyAgainMs);
@@ -87,6 +90,7 @@ export async function offeredAt(url: string, key: string): Promise<OfferedModel[
   const response = await fetch(`${url}/v1/models`, {
     headers: { authorization: `Bearer ${key}`, 'anthropic-version': '2023-06-01' },
     signal: AbortSignal.timeout(lookMs * 5),
+    redirect: 'manual',
   });
   if (!response.ok) throw new Error(`${url} answers ${response.status} when asked for its models`);
   const { data } = (await response.json()) as { data: Record<string, unknown>[] };

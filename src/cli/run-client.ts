@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { trimSlashes } from '../config/address.ts';
 import type { Config } from '../config/schema.ts';
 import { replaceFile } from '../config/replace-file.ts';
 import type { Gateway } from '../gateway.ts';
@@ -105,7 +106,7 @@ async function gatewayFor(
   inner: Gateway,
 ): Promise<Reached> {
   const own = ownUrl(config);
-  const url = (asked ?? own).replace(/\/+$/, '');
+  const url = trimSlashes(asked ?? own);
   const { kind } = await listenerAt(url);
   const brought = host.env.DRAGOMAN_KEY || undefined;
   if (kind === 'gateway') {

@@ -1,3 +1,4 @@
+import { trimSlashes } from '../config/address.ts';
 import type { Config } from '../config/schema.ts';
 import type { Gateway } from '../gateway.ts';
 import { escapeControls } from '../telemetry/escape.ts';
@@ -112,7 +113,7 @@ async function prepare(
   config: Config,
   inner: Gateway,
 ): Promise<Prepared> {
-  const url = (flags.url ?? ownUrl(config)).replace(/\/+$/, '');
+  const url = trimSlashes(flags.url ?? ownUrl(config));
   const isLive = await isListening(url, config);
   const earlier = readJournal(homeDirectory(host), client.name);
   const brought = flags.keyStdin ? (await host.stdin.text(keyBytesMax)).trim() : undefined;

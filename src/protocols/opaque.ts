@@ -63,7 +63,9 @@ export function readOriginLabel(value: string): { sealed: string; length: number
   const groups = Number(Buffer.from(value.slice(packedMark.length, from), 'base64').toString());
   const length = from + 4 * groups;
   if (!Number.isInteger(groups) || value.length < length) return undefined;
-  const sealed = Buffer.from(value.slice(from, length), 'base64').toString().replace(/:+$/, '');
+  const sealed = Buffer.from(value.slice(from, length), 'base64')
+    .toString()
+    .replace(/:{1,2}$/, '');
   return { sealed, length };
 }
 

@@ -86,7 +86,7 @@ test('every request of the gateway says what it does with redirects', () => {
       if (
         !isDefinition &&
         !isApp &&
-        !call.includes("redirect: 'manual'") &&
+        !/redirect: '(?:manual|error)'/.test(call) &&
         !/\* .*$/.test(text.slice(text.lastIndexOf('\n', match.index), match.index))
       )
         calls.push(`${path}: ${call.slice(0, 80)}`);
