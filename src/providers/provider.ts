@@ -101,6 +101,8 @@ export interface Provider {
    * the gateway does not know itself is unknown.
    */
   readonly forgets?: boolean;
+  /** Takes opaque values of any maker, and no other upstream is in earnest shown its own. */
+  readonly readsAnySeal?: boolean;
   /**
    * The top-level members that a request to it may have, beside the model, the conversation and `stream`; all
    * others are left out with a note. Every member may pass where this is absent or `undefined`.

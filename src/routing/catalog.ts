@@ -226,7 +226,7 @@ export function createCatalog(
   function speakers(id: ProtocolId): number {
     let count = counted.get(id);
     if (count === undefined) {
-      count = providers.filter((provider) => speaks(provider, id)).length;
+      count = providers.filter((provider) => !provider.readsAnySeal && speaks(provider, id)).length;
       counted.set(id, count);
     }
     return count;

@@ -7,6 +7,7 @@ import { wireCanonical } from './checks.ts';
 import { constructedFixtures } from './constructed.ts';
 import { type Surface, surfaces } from './finish.ts';
 import { type Answer, ask } from './oracles.ts';
+import { tagged } from './matrix.ts';
 import { askFor, requestBody } from './requests.ts';
 import { askedOf, providerOf, type Stage, startStage } from './stage.ts';
 
@@ -63,13 +64,11 @@ function saidBy(answer: Answer): unknown {
 export async function runDeliveries(): Promise<Cell[]> {
   const fixtures = deliveredFixtures();
   const ways = Object.entries(deliveries);
-  const stage = await startStage(
-    fixtures.flatMap((_, i) => ['', ...ways.keys()].map((way) => `d${i}-${way}`)),
-  );
+  const stage = await startStage(fixtures.map((_, i) => `d${i}`));
   stage.upstream.handle((request) => {
-    const [, number, way] = /^d(\d+)-(\d*)$/.exec(askedOf(request).model)!;
-    const { blocks } = fixtures[Number(number)]!;
-    return { kind: 'stream', blocks, delivery: way === '' ? {} : ways[Number(way)]![1] };
+    const { blocks } = fixtures[Number(askedOf(request).model.slice(1))]!;
+    const way = /\(way (\d+)\)/.exec(request.text)?.[1];
+    return { kind: 'stream', blocks, delivery: way === undefined ? {} : ways[Number(way)]![1] };
   });
   try {
     const cells: Promise<Cell>[] = [];
@@ -91,8 +90,9 @@ async function deliveredCell(
 ): Promise<Cell> {
   const said = canonicalOfEvents(fixture.protocol, payloadsOf(fixture.blocks));
   const answerTo = (way: number | ''): Promise<Answer> => {
-    const model = `${providerOf[fixture.protocol]}/d${number}-${way}`;
-    return ask(surface, gateway.url, requestBody(surface, askFor(said, model, true)), true);
+    // One model makes them all, so that its opaque values have one origin.
+    const body = requestBody(surface, askFor(said, `${providerOf[fixture.protocol]}/d${number}`, true));
+    return ask(surface, gateway.url, way === '' ? body : tagged(body, `way ${way}`), true);
   };
   const plain = await answerTo('');
   const misses: Miss[] = plain.status === 200 ? [] : [{ check: 'P3', detail: `status ${plain.status}` }];

@@ -19,7 +19,7 @@ import type { Subject } from './subjects.ts';
  * upstream. The cells come in the order of the subjects, whatever the order in which they were asked.
  */
 export async function runMatrix(chosen: readonly Subject[], concurrency = 6): Promise<Cell[]> {
-  const stage = await startStage(chosen.flatMap((_, i) => [`s${i}`, `s${i}-again`]));
+  const stage = await startStage(chosen.map((_, i) => `s${i}`));
   stage.upstream.handle(replayed(chosen));
   try {
     const taken: Taken[][] = [];
@@ -43,14 +43,14 @@ export async function runMatrix(chosen: readonly Subject[], concurrency = 6): Pr
   }
 }
 
-/** Answers for model `s<n>` with the n-th subject, and for `s<n>-again` with a short text. */
+/** Answers for model `s<n>` with the n-th subject, and a second turn with a short text. */
 export function replayed(chosen: readonly Subject[]): (request: ReplayRequest) => Script {
   return (request) => {
     const { model, stream } = askedOf(request);
-    const [, number, again] = /^s(\d+)(-again)?$/.exec(model) ?? [];
+    const [, number] = /^s(\d+)$/.exec(model) ?? [];
     const subject = chosen[Number(number)];
     if (!subject) return { kind: 'body', status: 404, body: { error: { message: 'no such subject' } } };
-    if (again) return shortReply(request);
+    if (request.text.includes(`(${secondTurn} `)) return shortReply(request);
     const script = stream ? (subject.stream ?? subject.whole) : subject.whole;
     return script
       ? framed(script, request)
@@ -142,20 +142,23 @@ export async function turns(
   const answer = await ask(surface, url, request, stream);
   const misses = lenient(canonical, answer, protocol);
   if ((canonical.opaque.length > 0 || canonical.tools.length > 0) && answer.final && !canonical.error) {
-    const tag = `turn ${surface} ${stream} ${url}`;
-    const body = tagged(followUpBody(surface, request, answer.final, `${model}-again`, stream), tag);
+    const tag = `${secondTurn} ${surface} ${stream} ${url}`;
+    const body = tagged(followUpBody(surface, request, answer.final, model, stream), tag);
     const second = await ask(surface, url, body, false);
-    const again = `${model.split('/').at(-1)}-again`;
+    const own = model.split('/').at(-1);
     const received = upstream.requests.findLast(
-      (one) => one.text.includes(tag) && askedOf(one).model === again,
+      (one) => one.text.includes(tag) && askedOf(one).model === own,
     );
     misses.push(...secondTurnMisses(protocol, canonical, received, second.status, second.raw));
   }
   return { answer, misses };
 }
 
-/** Marks the first user message, so that the upstream's record of this turn can be found among the others. */
-function tagged(body: Payload, tag: string): Payload {
+/** What a request of a second turn says of itself: it goes to the maker of the first, which is the same model. */
+const secondTurn = 'second turn';
+
+/** Marks the first user message, so that the upstream knows this request among the others. */
+export function tagged(body: Payload, tag: string): Payload {
   const key = ['input', 'messages', 'contents'].find((name) => has(body[name]))!;
   const [first, ...rest] = list(body[key]);
   const marked =

@@ -34,6 +34,7 @@ export const demo: ProviderKind<DemoConfig> = {
       accounts: [],
       anonymous: true,
       forgets: true,
+      readsAnySeal: true,
       discover: async () => models,
       prepare: (call) => ({ url: 'demo:', headers: {}, body: call.body }),
       send: async (request, signal) => respond(request, config.pace_ms, signal),

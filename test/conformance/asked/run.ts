@@ -1,7 +1,8 @@
+import { summaryWish } from '../../../src/sessions/compaction.ts';
 import { type ParallelCase, parallelCases } from '../../support/corpus.ts';
 import type { ReplayRequest } from '../../support/replay.ts';
 import type { Payload } from '../canonical.ts';
-import { has, object } from '../canonical/read.ts';
+import { has, list, object } from '../canonical/read.ts';
 import { type Cell, cellOf } from '../cell.ts';
 import type { CheckId, Miss } from '../check.ts';
 import { type Surface, surfaces } from '../finish.ts';
@@ -100,6 +101,10 @@ export async function requestCell(errand: Errand): Promise<Cell> {
       misses: [{ check: 'Q4', detail: `answered with ${sent.length} requests sent` }],
     });
   }
+  if (asksForCompaction(body)) {
+    const misses = [...summaryMisses(first), ...endMisses(surface, stream, text)];
+    return cellOf({ ...bare, ran: ['Q1'], misses });
+  }
   if (surface === upstream) return cellOf({ ...bare, ran: ['Q1'], misses: nativeMisses(body, first) });
   const notes = response.headers.get('dragoman-notes') ?? '';
   const checked = check(kind, name, surface, upstream, body, first, notes);
@@ -135,6 +140,15 @@ function check(
   const unlike = native ? compareNatives(surface, upstream, body, native, sent) : [];
   return { misses: [...misses, ...compared.misses, ...unlike], known: compared.known };
 }
+
+const asksForCompaction = ({ input }: Payload): boolean =>
+  list(input).at(-1)?.['type'] === 'compaction_trigger';
+
+/** Where an upstream compacts nothing itself, its model is asked to sum the conversation up. */
+const summaryMisses = ({ text }: ReplayRequest): Miss[] =>
+  text.includes(JSON.stringify(summaryWish).slice(1, -1)) && !text.includes('compaction_trigger')
+    ? []
+    : [{ check: 'Q1', detail: 'the model is not asked for a summary' }];
 
 let cases: Map<string, ParallelCase> | undefined;
 
