@@ -1,4 +1,4 @@
-import { isObject, type Json } from '../turn/json.ts';
+import { asObject, asString, parseObject } from '../turn/json.ts';
 import type { Client } from './clients/client.ts';
 import { keyAgainMs, keyKnownMs } from './reach.ts';
 
@@ -46,12 +46,6 @@ export class Unproven extends Error {
 }
 
 function messageIn(text: string): string {
-  try {
-    const body = JSON.parse(text) as Json;
-    const error = isObject(body) ? body.error : undefined;
-    if (isObject(error) && typeof error.message === 'string') return error.message;
-  } catch {
-    // What it says is told as it stands.
-  }
-  return text.slice(0, 200);
+  // What is no error of a protocol is told as it stands.
+  return asString(asObject(parseObject(text)?.error)?.message) ?? text.slice(0, 200);
 }

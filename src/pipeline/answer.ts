@@ -4,7 +4,7 @@ import type { Sight } from '../protocols/tap.ts';
 import { dropCharge, settleCharge } from '../telemetry/charges.ts';
 import type { Outcome, TurnRecord } from '../telemetry/record.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
-import { isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { isObject, parseJson, parseObject, type JsonObject } from '../turn/json.ts';
 import type { Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
 import { arrayContentType, arrayText, asJsonArray } from './array-framing.ts';
@@ -316,10 +316,8 @@ function readResult(response: Response): Promise<Uint8Array> {
 function parseResult(exchange: Exchange, bytes: Uint8Array): JsonObject {
   const { response, upstream } = exchange;
   const text = decoder.decode(bytes);
-  let body: Json | undefined;
-  try {
-    body = JSON.parse(text) as Json;
-  } catch {
+  const body = parseJson(text);
+  if (body === undefined) {
     const what = /^\s*</.test(text) ? 'an HTML page' : 'something that is not JSON';
     throw new FailureError(strangeFailure(what, response.status));
   }
@@ -338,12 +336,8 @@ function parseResult(exchange: Exchange, bytes: Uint8Array): JsonObject {
 }
 
 function isErrorBody(text: string): boolean {
-  try {
-    const body = JSON.parse(text) as Json;
-    return isObject(body) && (isObject(body.error) || typeof body.error === 'string');
-  } catch {
-    return false;
-  }
+  const error = parseObject(text)?.error;
+  return isObject(error) || typeof error === 'string';
 }
 
 const maskOf = ({ account, deps }: Exchange): Mask => maskFor(account, deps.secrets);

@@ -3,7 +3,7 @@ import { lastUserMessages } from '../sessions/compaction.ts';
 import { inputItems, shownItem, storedItem } from '../sessions/items.ts';
 import type { TurnScope } from '../providers/provider.ts';
 import { FailureError } from '../turn/failure.ts';
-import { asArray, asObject, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { asArray, isObject, parseObject, type JsonObject } from '../turn/json.ts';
 import { answer } from './answer.ts';
 import { readAsked } from './asked.ts';
 import { attempts, served, type Attempt } from './dispatch.ts';
@@ -113,15 +113,9 @@ async function resource(reply: Response, asked: Uint8Array): Promise<Response> {
 
 const nowSeconds = ({ nowMs }: PipelineDeps): number => Math.floor(nowMs() / 1000);
 
-const decoder = new TextDecoder();
-
 function objectOf(bytes: Uint8Array): JsonObject {
-  try {
-    const body = asObject(JSON.parse(decoder.decode(bytes)) as Json);
-    if (body !== undefined) return body;
-  } catch {
-    // Told below.
-  }
+  const body = parseObject(bytes);
+  if (body !== undefined) return body;
   throw new FailureError({
     kind: 'upstream',
     scope: 'provider',

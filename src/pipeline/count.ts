@@ -3,7 +3,7 @@ import type { Route } from '../routing/catalog.ts';
 import { TokenizerBusy } from '../tokens/tokenizer.ts';
 import { FailureError } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
-import { isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { parseObject, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
 import { attempts, served, type Attempt } from './dispatch.ts';
@@ -154,14 +154,8 @@ function busy(error: unknown): never {
   });
 }
 
-const decoder = new TextDecoder();
-
 function parseAnswer(bytes: Uint8Array, { response }: Exchange): JsonObject {
-  try {
-    const body = JSON.parse(decoder.decode(bytes)) as Json;
-    if (isObject(body)) return body;
-  } catch {
-    // Told below.
-  }
+  const body = parseObject(bytes);
+  if (body !== undefined) return body;
   throw new FailureError(strangeFailure('something that is not JSON', response.status));
 }

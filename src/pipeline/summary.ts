@@ -4,7 +4,7 @@ import { compactionItem, summaryWish, type Sealing } from '../sessions/compactio
 import { inputItems } from '../sessions/items.ts';
 import type { Stop, TurnEvent } from '../turn/event.ts';
 import { refuse, type Failure } from '../turn/failure.ts';
-import { asArray, asObject, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { asArray, asObject, isObject, parseObject, type Json, type JsonObject } from '../turn/json.ts';
 import { replyFold } from '../turn/reply.ts';
 import { readAsked, type Asked } from './asked.ts';
 import type { Inbound } from './exchange.ts';
@@ -35,7 +35,7 @@ export function summaryOf(sealing: Sealing, inbound: Inbound, body: Uint8Array):
 }
 
 function readSummary(sealing: Sealing, inbound: Inbound, body: Uint8Array): Summary | undefined {
-  const json = objectOf(body);
+  const json = parseObject(body);
   const items = asArray(json?.input);
   const last = items.at(-1);
   if (json === undefined || !isObject(last) || last.type !== trigger) return undefined;
@@ -57,20 +57,10 @@ function readSummary(sealing: Sealing, inbound: Inbound, body: Uint8Array): Summ
 
 /** A request with the wish for a compaction at its end, as a turn that is answered whole and not kept. */
 export function withTrigger(body: Uint8Array): Uint8Array {
-  const json = objectOf(body);
+  const json = parseObject(body);
   if (json === undefined) return body;
   const input: Json[] = [...inputItems(json.input), { type: trigger }];
   return Buffer.from(JSON.stringify({ ...json, input, store: false, stream: false }));
-}
-
-const decoder = new TextDecoder();
-
-function objectOf(body: Uint8Array): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(decoder.decode(body)) as Json);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The same conversation with the same tools, so that the prompt cache of its turns serves. */

@@ -1,6 +1,6 @@
 import type { Stop } from '../turn/event.ts';
 import type { Failure } from '../turn/failure.ts';
-import { isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { parseObject, type JsonObject } from '../turn/json.ts';
 import type { Usage } from '../turn/usage.ts';
 
 /** What the record wants to know of a reply that passes through as bytes. */
@@ -105,8 +105,9 @@ export function streamTap(rules: TapRules, hide?: (data: JsonObject) => boolean)
     let passed = 0;
     for (const start of starts.sort((a, b) => a - b)) {
       const end = frameEnd(bytes, start);
-      const value = parse(frameData(bytes.subarray(start, end)));
-      if (!isObject(value)) continue;
+      const data = frameData(bytes.subarray(start, end));
+      const value = data === undefined ? undefined : parseObject(data);
+      if (value === undefined) continue;
       rules.observe(value, sight);
       if (hide === undefined || !hide(value)) continue;
       kept.push(bytes.subarray(passed, start));
@@ -235,13 +236,4 @@ function frameData(frame: Uint8Array): string | undefined {
     data = data === undefined ? value : `${data}\n${value}`;
   }
   return data;
-}
-
-function parse(data: string | undefined): Json | undefined {
-  if (data === undefined) return undefined;
-  try {
-    return JSON.parse(data) as Json;
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ import {
 } from '../sessions/sessions.ts';
 import { SessionTooLarge } from '../sessions/written.ts';
 import { FailureError, refuse } from '../turn/failure.ts';
-import { asObject, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { asObject, isObject, parseObject, type Json, type JsonObject } from '../turn/json.ts';
 import { pageAsked, pageOf } from './paging.ts';
 import { readBody } from './body.ts';
 import { tell, type Answer } from './responses-routes.ts';
@@ -184,13 +184,7 @@ const invalid = { code: 'invalid_type' } as const;
 async function bodyOf(c: Context): Promise<JsonObject> {
   const bytes = await readBody(c.req.raw, bodyBytesMax);
   if (bytes.length === 0) return {};
-  let body: Json | undefined;
-  try {
-    body = JSON.parse(new TextDecoder().decode(bytes)) as Json;
-  } catch {
-    // Told below.
-  }
-  return asObject(body) ?? refuse('the request body is not a JSON object');
+  return parseObject(bytes) ?? refuse('the request body is not a JSON object');
 }
 
 const notFound = (id: string): never =>

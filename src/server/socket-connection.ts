@@ -2,7 +2,7 @@ import type { ServerWebSocket } from 'bun';
 import type { Relayed } from '../pipeline/relay.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
-import { asObject, asString, type JsonObject } from '../turn/json.ts';
+import { asObject, asString, parseObject, type JsonObject } from '../turn/json.ts';
 import { eventFrames, type EventFrames } from './socket-events.ts';
 import {
   failureFrame,
@@ -258,14 +258,8 @@ const headFrame = (headers: Headers, streamId: string | undefined): string =>
     headers: headersIn(headers),
   });
 
-function idOf(data: string | undefined): string | undefined {
-  if (data === undefined) return undefined;
-  try {
-    return asString(asObject(asObject(JSON.parse(data))?.response)?.id);
-  } catch {
-    return undefined;
-  }
-}
+const idOf = (data: string | undefined): string | undefined =>
+  data === undefined ? undefined : asString(asObject(parseObject(data)?.response)?.id);
 
 const gone = new Error('the client has left');
 

@@ -1,7 +1,7 @@
 import type { ByteSink } from '../pipeline/relay.ts';
 import { sseReader } from '../protocols/sse.ts';
 import type { Failure } from '../turn/failure.ts';
-import { asObject, asString, type JsonObject } from '../turn/json.ts';
+import { asObject, asString, parseObject, type JsonObject } from '../turn/json.ts';
 import { errorFrame } from './socket-frames.ts';
 
 /** A stream of server-sent events, as the frames of one turn. */
@@ -82,22 +82,14 @@ const isError = (data: string): boolean => data.includes('"error"') && typeOf(da
 
 /** The type of an event, without a parse where it stands first. */
 const typeOf = (data: string): string | undefined =>
-  /^\{\s*"type"\s*:\s*"([\w.]+)"/.exec(data)?.[1] ?? asString(parsed(data).type);
+  /^\{\s*"type"\s*:\s*"([\w.]+)"/.exec(data)?.[1] ?? asString(parseObject(data)?.type);
 
 /** An `error` event of a stream as the frame that ends a turn. */
 function withStatus(data: string, status: number, streamId: string | undefined): string {
-  const event = parsed(data);
+  const event = parseObject(data) ?? {};
   const { code, message, param } = event;
   const error = asObject(event.error) ?? ({ code, message, param } as JsonObject);
   return errorFrame(status, error, { streamId, sequence: event.sequence_number });
-}
-
-function parsed(data: string): JsonObject {
-  try {
-    return asObject(JSON.parse(data)) ?? {};
-  } catch {
-    return {};
-  }
 }
 
 const cutShort: Failure = {

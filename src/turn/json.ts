@@ -25,6 +25,21 @@ export const asBoolean = (value: unknown): boolean | undefined =>
 /** The value when it is an array, else an empty one. */
 export const asArray = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : []);
 
+/** The JSON value that a text is, else `undefined`. */
+export function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON object that a text or its bytes are, else `undefined`. */
+export const parseObject = (text: string | Uint8Array): JsonObject | undefined =>
+  asObject(parseJson(typeof text === 'string' ? text : decoder.decode(text)));
+
+const decoder = new TextDecoder();
+
 /**
  * What a table has for a word that came from outside. Every object has `constructor` and its like by birth, and those
  * are no entries.

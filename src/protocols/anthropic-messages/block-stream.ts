@@ -1,5 +1,5 @@
 import type { Delta } from '../../turn/event.ts';
-import type { JsonObject } from '../../turn/json.ts';
+import { parseJson, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
 import type { Part } from '../../turn/part.ts';
 import { applyDelta } from '../../turn/reply.ts';
@@ -354,11 +354,5 @@ function mannerOf(part: Part): Manner {
 function makesWay({ manner, part, sent }: OpenPart): boolean {
   if (manner !== 'tool' || (part.kind === 'tool_call' && part.inputAs === 'text')) return false;
   const last = sent.trimEnd();
-  if (!last.endsWith('}')) return false;
-  try {
-    JSON.parse(last);
-    return true;
-  } catch {
-    return false;
-  }
+  return last.endsWith('}') && parseJson(last) !== undefined;
 }

@@ -1,5 +1,5 @@
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
-import { asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { asObject, asString, parseObject, type JsonObject } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
 import { narrowedScope } from '../refusal-words.ts';
 import { sseText } from '../sse.ts';
@@ -76,7 +76,7 @@ const words: Readonly<Record<FailureKind, string>> = {
 /** Reads an upstream's error reply. A body of another shape is judged by its status. */
 export function decodeFailure(response: FailedResponse): Failure {
   const { status, headers } = response;
-  const body = asObject(parse(response.text));
+  const body = parseObject(response.text);
   const error = asObject(body?.error);
   const retry = headers.get('x-should-retry');
   const isRead = error !== undefined && typeof error.message === 'string';
@@ -163,13 +163,4 @@ function clientMessage(failure: Failure): string {
   return asked !== undefined && most !== undefined && asked > most
     ? `prompt is too long: ${asked} tokens > ${most} maximum (${message})`
     : `prompt is too long (${message})`;
-}
-
-function parse(text: string): Json | undefined {
-  try {
-    const value = JSON.parse(text) as Json;
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

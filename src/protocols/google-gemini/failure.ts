@@ -5,6 +5,7 @@ import {
   asObject,
   asString,
   isObject,
+  parseJson,
   type Json,
   type JsonObject,
 } from '../../turn/json.ts';
@@ -91,7 +92,7 @@ const words: Readonly<Record<FailureKind, string>> = {
 /** Reads an upstream's error reply. A body of another shape is judged by its status. */
 export function decodeFailure(response: FailedResponse): Failure {
   const { status, headers } = response;
-  const error = errorOf(parse(response.text));
+  const error = errorOf(parseJson(response.text));
   if (error === undefined) return unreadFailure(protocolId, response);
   const failure = errorFailure(error, status);
   return {
@@ -185,11 +186,3 @@ export function encodeFailure(failure: Failure): JsonObject {
 /** The frame that ends a stream with a failure. */
 export const failureFrames = (failure: Failure): string =>
   sseText(undefined, JSON.stringify(encodeFailure(failure)));
-
-function parse(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}

@@ -1,4 +1,4 @@
-import { asArray, asObject, asString, type Json, type JsonObject } from '../../turn/json.ts';
+import { asArray, asObject, asString, parseObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { ToolCallPart, ToolResultPart } from '../../turn/part.ts';
 import { protocolId } from './names.ts';
 import type { ReplyNotes } from './notes.ts';
@@ -39,7 +39,7 @@ export class HostedTrace {
   }
 
   #call(part: ToolCallPart): JsonObject | undefined {
-    const input = inputOf(part);
+    const input = parseObject(part.input);
     const url = asString(input?.url);
     switch (part.family) {
       case 'code':
@@ -83,14 +83,6 @@ export class HostedTrace {
 
   #drop(why: string): undefined {
     this.#notes.add('hosted', 'dropped', why);
-  }
-}
-
-function inputOf({ input }: ToolCallPart): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(input));
-  } catch {
-    return undefined;
   }
 }
 

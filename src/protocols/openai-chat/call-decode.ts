@@ -1,6 +1,5 @@
 import type { TurnEvent } from '../../turn/event.ts';
-import { asString, isObject } from '../../turn/json.ts';
-import type { Json, JsonObject } from '../../turn/json.ts';
+import { asString, isObject, parseJson, type Json, type JsonObject } from '../../turn/json.ts';
 import type { ToolCallPart } from '../../turn/part.ts';
 import type { DecodeSource } from '../protocol.ts';
 import { inputUnwrapper } from '../repairs/custom-input.ts';
@@ -177,11 +176,4 @@ export class CallReader {
   }
 }
 
-function isWhole(json: string): boolean {
-  try {
-    JSON.parse(json);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isWhole = (json: string): boolean => parseJson(json) !== undefined;

@@ -1,5 +1,5 @@
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
-import { asObject, asString, isObject } from '../../turn/json.ts';
+import { asObject, asString, isObject, parseJson } from '../../turn/json.ts';
 import type { Json, JsonObject } from '../../turn/json.ts';
 import type { FailedResponse } from '../protocol.ts';
 import { unreadableFailure } from '../broken-reply.ts';
@@ -14,7 +14,7 @@ export const endedInError: Failure = unreadableFailure('the upstream ended the r
 /** Reads an error response. Bodies of another shape than `{error: …}` are judged by their status. */
 export function decodeFailure(response: FailedResponse): Failure {
   const { status, headers } = response;
-  const body = parse(response.text);
+  const body = parseJson(response.text);
   const error = errorObject(body);
   if (error === undefined) return unreadFailure(own, response);
   const failure = status < 400 ? decodeErrorObject(error) : classify(status, error);
@@ -135,14 +135,6 @@ const details = (list: readonly Json[]): string =>
       return at === '' ? (asString(entry.msg) ?? '') : `${at}: ${asString(entry.msg) ?? ''}`;
     })
     .join('; ');
-
-function parse(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
 
 /** OpenAI's error type and code for each kind; clients tell their typed errors apart by status and these. */
 const words: Readonly<Record<FailureKind, readonly [type: string, code: string | null]>> = {

@@ -1,4 +1,12 @@
-import { asNumber, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import {
+  asNumber,
+  asObject,
+  asString,
+  isObject,
+  parseObject,
+  type Json,
+  type JsonObject,
+} from '../../turn/json.ts';
 import type { Failure, FailureKind, FailureScope } from '../../turn/failure.ts';
 import type { FailedResponse } from '../protocol.ts';
 import { narrowedScope } from '../refusal-words.ts';
@@ -242,11 +250,3 @@ function waitIn(error: JsonObject, message: string): number | undefined {
 
 const numeric = (value: Json | undefined): string | undefined =>
   typeof value === 'number' ? String(value) : undefined;
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}

@@ -1,4 +1,12 @@
-import { asArray, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  isObject,
+  parseObject,
+  type Json,
+  type JsonObject,
+} from '../../turn/json.ts';
 import type { CompactionPart, MediaPart, Part, ToolCallPart, ToolResultPart } from '../../turn/part.ts';
 import { packSeal } from '../seal.ts';
 import { beyond, lost, type ItemSink, type PartWriter } from './item-writers.ts';
@@ -42,7 +50,7 @@ export function wholeWriter(
 /** An item with the members that clients rely on and that some events leave out. */
 function required(item: JsonObject): JsonObject {
   if (item.type === 'web_search_call' && item.action === undefined) {
-    const query = asString(parsed(asString(item.arguments) ?? '').query) ?? '';
+    const query = asString(parseObject(asString(item.arguments) ?? '')?.query) ?? '';
     return { ...item, action: { type: 'search', query } };
   }
   return item.type === 'image_generation_call' && item.result === undefined
@@ -124,7 +132,7 @@ const search: FusingKind = {
   opening: () => ({ action: { type: 'search', query: '' } }),
   called: (_input, send) => send('web_search_call.searching'),
   closing(_part, input, result) {
-    const query = asString(parsed(input).query) ?? '';
+    const query = asString(parseObject(input)?.query) ?? '';
     const sources = found(result).map((url) => ({ type: 'url', url }));
     const action: JsonObject = { type: 'search', query };
     if (sources.length > 0) action.sources = sources;
@@ -266,17 +274,9 @@ const labelOf = (part: ToolCallPart): string =>
 
 /** Code or a command line as it is; other tools of a sandbox by all their arguments. */
 function codeOf(input: string): string {
-  const value = parsed(input);
+  const value = parseObject(input) ?? {};
   const line = value.path === undefined ? asString(value.command) : undefined;
   return asString(value.code) ?? line ?? input;
-}
-
-function parsed(json: string): JsonObject {
-  try {
-    return asObject(JSON.parse(json)) ?? {};
-  } catch {
-    return {};
-  }
 }
 
 /** The addresses among a search's results. */

@@ -1,4 +1,12 @@
-import { asArray, asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import {
+  asArray,
+  asObject,
+  asString,
+  isObject,
+  parseObject,
+  type Json,
+  type JsonObject,
+} from '../../turn/json.ts';
 import type {
   CompactionPart,
   Part,
@@ -266,14 +274,6 @@ function compaction(item: JsonObject, index: number, source: ItemSource): Compac
   if (value === undefined) return part;
   const { protocol } = sealed.seal;
   return { ...part, summary: asString(value.content), wire: { protocol, value } };
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 const native = (item: JsonObject, index: number, type: string): Part => ({

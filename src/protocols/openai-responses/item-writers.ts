@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../turn/json.ts';
+import { parseJson, type JsonObject } from '../../turn/json.ts';
 import type { Delta } from '../../turn/event.ts';
 import type { Note } from '../../turn/note.ts';
 import type { Part, ReasoningPart, Seal, ToolCallPart } from '../../turn/part.ts';
@@ -208,11 +208,4 @@ export const lost = (path: string, why: string, weight: Note['weight'] = 'note')
   weight,
 });
 
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isJson = (text: string): boolean => parseJson(text) !== undefined;

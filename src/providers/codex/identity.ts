@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { asObject, asString, isObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { asObject, asString, parseObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Conversation } from './conversation.ts';
 import { uuidOf } from './uuid.ts';
 import { firstWindow } from './window.ts';
@@ -217,15 +217,8 @@ function foreignId(id: string | undefined, caller: string): string | undefined {
   return uuidOf(createHash('sha256').update(caller).update('\u0001').update(id).digest());
 }
 
-function objectIn(text: Json | undefined): JsonObject | undefined {
-  if (typeof text !== 'string') return undefined;
-  try {
-    const value = JSON.parse(text) as Json;
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
+const objectIn = (text: Json | undefined): JsonObject | undefined =>
+  typeof text === 'string' ? parseObject(text) : undefined;
 
 function without(object: JsonObject, names: ReadonlySet<string>): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([name]) => !names.has(name)));

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LoggedIn } from '../../accounts/login.ts';
 import { LoginFailed } from '../../accounts/oauth.ts';
-import { asNumber, asObject, asString, type Json, type JsonObject } from '../../turn/json.ts';
+import { asNumber, asObject, asString, parseObject, type JsonObject } from '../../turn/json.ts';
 
 /** What the token endpoint gives; everything is optional in a renewal. */
 export interface Tokens {
@@ -91,9 +91,5 @@ export function readAuthFile(text: string): LoggedIn {
 function payloadOf(token: string | undefined): JsonObject | undefined {
   const parts = token?.split('.') ?? [];
   if (parts.length !== 3 || parts.includes('')) return undefined;
-  try {
-    return asObject(JSON.parse(Buffer.from(parts[1]!, 'base64url').toString()) as Json);
-  } catch {
-    return undefined;
-  }
+  return parseObject(Buffer.from(parts[1]!, 'base64url').toString());
 }

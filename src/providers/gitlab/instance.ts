@@ -1,4 +1,4 @@
-import { asObject, type Json, type JsonObject } from '../../turn/json.ts';
+import { parseObject, type JsonObject } from '../../turn/json.ts';
 import { readText } from '../http.ts';
 
 /** A GitLab instance as its API is asked. */
@@ -46,10 +46,4 @@ export async function askInstance(
 }
 
 /** The JSON object that a text is, or an empty one. */
-export function objectOf(text: string): JsonObject {
-  try {
-    return asObject(JSON.parse(text) as Json) ?? {};
-  } catch {
-    return {};
-  }
-}
+export const objectOf = (text: string): JsonObject => parseObject(text) ?? {};
