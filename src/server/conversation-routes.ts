@@ -15,14 +15,14 @@ import { FailureError, refuse } from '../turn/failure.ts';
 import { asObject, isObject, parseObject, type Json, type JsonObject } from '../turn/json.ts';
 import { pageAsked, pageOf } from './paging.ts';
 import { readBody } from './body.ts';
-import { tell, type Answer } from './responses-routes.ts';
+import { answerStored, type Answer } from './responses-routes.ts';
 
 /**
  * OpenAI's Conversations: a name under which a conversation goes on from turn to turn, for requests that say
  * `conversation`; what is told of it; and its items. Everything is the caller's own.
  */
 export function conversationRoutes(app: Hono, deps: PipelineDeps): void {
-  const at = (template: string, answer: Answer) => (c: Context) => tell(deps, c, template, answer);
+  const at = (template: string, answer: Answer) => (c: Context) => answerStored(deps, c, template, answer);
   for (const prefix of ['/v1', '/:provider/v1']) {
     const all = `${prefix}/conversations`;
     app.post(all, at('/v1/conversations', create));

@@ -1,13 +1,12 @@
 import type { Context, Hono } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
-import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
 import type { CatalogEntry } from '../routing/catalog.ts';
-import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts';
+import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, invalidRequest } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import type { ProtocolId } from '../turn/part.ts';
-import { listedName, modelMeant } from './client-habits.ts';
+import { listedName, modelMeant, readsClientCatalog } from './client-habits.ts';
 import {
   anthropicModel,
   anthropicModels,
@@ -17,20 +16,21 @@ import {
   openAiModels,
   publicId,
 } from './models.ts';
-import { requestId } from './request-id.ts';
-import { readsClientCatalog } from './client-habits.ts';
+import { recorded } from './recorded.ts';
 import { catalogTag, clientCatalog } from './client-catalog.ts';
 import { surfaceOf } from './surface.ts';
 
 /** Routes that tell of models, in the shape that the asking client knows. */
 export function modelRoutes(app: Hono, deps: PipelineDeps): void {
-  app.get('/backend-api/:provider/models', (c) => tell(deps, c, '/backend-api/{provider}/models', list));
+  app.get('/backend-api/:provider/models', (c) =>
+    answerModels(deps, c, '/backend-api/{provider}/models', list),
+  );
   for (const prefix of ['', '/:provider', '/:provider/:session']) {
     for (const version of ['v1', 'v1beta', 'v1alpha']) {
       const path = `${prefix}/${version}/models`;
       const template = path.replace(/:(\w+)/g, '{$1}');
-      app.get(path, (c) => tell(deps, c, template, list));
-      app.get(`${path}/:id{.+}`, (c) => tell(deps, c, `${template}/{model}`, one));
+      app.get(path, (c) => answerModels(deps, c, template, list));
+      app.get(`${path}/:id{.+}`, (c) => answerModels(deps, c, `${template}/{model}`, one));
     }
   }
 }
@@ -60,33 +60,11 @@ interface Asking {
 
 type Answer = (deps: PipelineDeps, asking: Asking) => Promise<Response>;
 
-/** Answers and records, whatever the end. */
-async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answer): Promise<Response> {
-  const { headers } = c.req.raw;
-  const id = requestId(headers.get('x-request-id'));
-  const surface = surfaceOf(deps.protocols, c.req.path, headers);
-  const record = startRecord({
-    requestId: id,
-    surface: 'models',
-    method: c.req.method,
-    route,
-    startedMs: performance.now(),
-    client: clientName(headers.get('user-agent')),
-  });
-  try {
-    const caller = deps.gatekeeper.identify(headers);
-    if (caller.key !== undefined) record.keyId = caller.id;
-    const response = await answer(deps, { c, shape: shapes[surface.id] ?? openAi, caller, record });
-    response.headers.set('x-request-id', id);
-    record.status = response.status;
-    record.headersMs = performance.now();
-    finishRecord(deps, record, undefined);
-    return response;
-  } catch (error) {
-    if (!(error instanceof FailureError)) throw error;
-    finishRecord(deps, record, error.failure);
-    return failureReply(surface, error.failure, id);
-  }
+function answerModels(deps: PipelineDeps, c: Context, route: string, answer: Answer): Promise<Response> {
+  const surface = surfaceOf(deps.protocols, c.req.path, c.req.raw.headers);
+  return recorded(deps, c, { name: 'models', route, surface }, (caller, record) =>
+    answer(deps, { c, shape: shapes[surface.id] ?? openAi, caller, record }),
+  );
 }
 
 const list: Answer = async (deps, { c, shape, caller }) => {

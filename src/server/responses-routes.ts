@@ -1,13 +1,11 @@
 import type { Context, Hono } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
-import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { clientName, startRecord } from '../telemetry/record.ts';
-import { FailureError, refuse } from '../turn/failure.ts';
+import { refuse } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import { pageAsked, pageOf } from './paging.ts';
-import { requestId } from './request-id.ts';
+import { recorded } from './recorded.ts';
 
 /**
  * What is stored of the caller's responses: `GET` and `DELETE /v1/responses/{id}`, and
@@ -16,9 +14,9 @@ import { requestId } from './request-id.ts';
 export function responsesRoutes(app: Hono, deps: PipelineDeps): void {
   for (const prefix of ['/v1', '/:provider/v1']) {
     const one = `${prefix}/responses/:id`;
-    app.get(one, (c) => tell(deps, c, '/v1/responses/{id}', retrieve));
-    app.delete(one, (c) => tell(deps, c, '/v1/responses/{id}', remove));
-    app.get(`${one}/input_items`, (c) => tell(deps, c, '/v1/responses/{id}/input_items', inputItems));
+    app.get(one, (c) => answerStored(deps, c, '/v1/responses/{id}', retrieve));
+    app.delete(one, (c) => answerStored(deps, c, '/v1/responses/{id}', remove));
+    app.get(`${one}/input_items`, (c) => answerStored(deps, c, '/v1/responses/{id}/input_items', inputItems));
   }
 }
 
@@ -29,32 +27,17 @@ export type Answer = (
   c: Context,
 ) => Promise<JsonObject>;
 
-/** Answers and records, whatever the end. */
-export async function tell(deps: PipelineDeps, c: Context, route: string, answer: Answer): Promise<Response> {
-  const { headers } = c.req.raw;
-  const id = requestId(headers.get('x-request-id'));
+/** Answers from what is stored, as the Responses protocol writes it. */
+export function answerStored(
+  deps: PipelineDeps,
+  c: Context,
+  route: string,
+  answer: Answer,
+): Promise<Response> {
   const surface = deps.protocols.get('openai-responses')!;
-  const record = startRecord({
-    requestId: id,
-    surface: 'responses',
-    method: c.req.method,
-    route,
-    startedMs: performance.now(),
-    client: clientName(headers.get('user-agent')),
-  });
-  try {
-    const caller = deps.gatekeeper.identify(headers);
-    if (caller.key !== undefined) record.keyId = caller.id;
-    const body = await answer(deps.sessions, caller, c.req.param('id') ?? '', c);
-    record.status = 200;
-    record.headersMs = performance.now();
-    finishRecord(deps, record, undefined);
-    return c.json(body, 200, { 'x-request-id': id });
-  } catch (error) {
-    if (!(error instanceof FailureError)) throw error;
-    finishRecord(deps, record, error.failure);
-    return failureReply(surface, error.failure, id);
-  }
+  return recorded(deps, c, { name: 'responses', route, surface }, async (caller) =>
+    c.json(await answer(deps.sessions, caller, c.req.param('id') ?? '', c)),
+  );
 }
 
 const retrieve: Answer = async (sessions, caller, id, c) => {
