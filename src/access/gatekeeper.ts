@@ -1,4 +1,4 @@
-import { FailureError, type Failure } from '../turn/failure.ts';
+import { FailureError, retryAfterMsMax, type Failure } from '../turn/failure.ts';
 import type { GatewayKey, KeyRefusal, KeyRing } from './keys.ts';
 import type { Admission, Limits, LimitReached } from './limits.ts';
 import { matches } from './rules.ts';
@@ -21,9 +21,6 @@ export interface Gatekeeper {
   /** Takes a place; throws a 429 for a rate and a 402 for a budget. */
   admit(caller: Caller): Admission;
 }
-
-/** Hints beyond this make clients hang rather than wait (30 s is what they sit out). */
-const retryAfterMsMax = 30_000;
 
 export function createGatekeeper(ring: KeyRing | undefined, limits: Limits): Gatekeeper {
   const permitted = ({ key }: Caller, model: string, provider: string): string | undefined => {

@@ -4,7 +4,7 @@ import type { Route, RouteResult } from '../routing/catalog.ts';
 import type { Candidate, Choice } from '../routing/choice.ts';
 import { dropCharge, openCharge, settleCharge } from '../telemetry/charges.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
-import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import { FailureError, internalFailure, invalidRequest, type Failure } from '../turn/failure.ts';
 import type { Note } from '../turn/note.ts';
 import { failureReply, finishRecord, UpstreamRefusal } from './answer.ts';
 import { conversationKey } from './conversation-key.ts';
@@ -34,18 +34,10 @@ export async function served(
   }
 }
 
-function failureOf(error: unknown): Failure {
-  if (error instanceof FailureError) return error.failure;
-  return {
-    kind: 'internal',
-    scope: 'gateway',
-    status: 500,
-    message: 'the gateway failed to carry this request; its log has the cause',
-    code: 'internal_error',
-    retryable: false,
-    cause: error,
-  };
-}
+const failureOf = (error: unknown): Failure =>
+  error instanceof FailureError
+    ? error.failure
+    : internalFailure('the gateway failed to carry this request; its log has the cause', error);
 
 /**
  * Where a model is to be had by this caller, in the order in which it is to be tried; a 404 that names the

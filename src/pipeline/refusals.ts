@@ -1,5 +1,5 @@
 import { failureBehind, type Health } from '../accounts/health.ts';
-import { FailureError, type Failure, type FailureKind } from '../turn/failure.ts';
+import { FailureError, retryAfterMsMax, type Failure, type FailureKind } from '../turn/failure.ts';
 import { UpstreamRefusal } from './answer.ts';
 
 /**
@@ -20,8 +20,6 @@ const rank: Partial<Record<FailureKind, number>> = {
 };
 const rankOf = (kind: FailureKind | undefined): number => rank[kind ?? 'internal'] ?? 8;
 
-/** Longer hints make some clients hang and others give up. */
-const retryAfterMsMax = 30_000;
 /** Beyond this a client is better told not to wait. */
 const worthWaitingMs = 60_000;
 

@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono';
 import { finishRecord } from '../pipeline/answer.ts';
 import { errorHeaders } from '../pipeline/reply-headers.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
-import { FailureError, invalidRequest, refuse, type Failure } from '../turn/failure.ts';
+import { FailureError, internalFailure, invalidRequest, refuse, type Failure } from '../turn/failure.ts';
 import { accountRoutes } from './admin-accounts.ts';
 import { configRoutes } from './admin-config.ts';
 import { keyRoutes } from './admin-keys.ts';
@@ -143,11 +143,4 @@ const ownHeaders = (id: string): Record<string, string> => ({
   'cache-control': 'no-store',
 });
 
-const broken: Failure = {
-  kind: 'internal',
-  scope: 'gateway',
-  status: 500,
-  message: 'the gateway failed to do this; its log has the cause',
-  code: 'internal_error',
-  retryable: false,
-};
+const broken = internalFailure('the gateway failed to do this; its log has the cause');

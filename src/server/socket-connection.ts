@@ -1,7 +1,7 @@
 import type { ServerWebSocket } from 'bun';
 import type { Relayed } from '../pipeline/relay.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
-import { FailureError, invalidRequest, type Failure } from '../turn/failure.ts';
+import { FailureError, internalFailure, invalidRequest, type Failure } from '../turn/failure.ts';
 import { asObject, asString, parseObject, type JsonObject } from '../turn/json.ts';
 import { eventFrames, type EventFrames } from './socket-events.ts';
 import {
@@ -149,7 +149,8 @@ export function createConnection({ limits, ask, encode, wantsHead, closed }: Con
       } catch (error) {
         turn.abort.abort();
         // To a client that has left there is nothing to tell.
-        if (error !== gone) tell(broken(error), lane.streamId);
+        if (error !== gone)
+          tell(internalFailure('the gateway failed to carry this turn', error), lane.streamId);
       }
     }
     lanes.delete(lane.streamId ?? '');
@@ -271,16 +272,6 @@ const cancelled: Failure = {
   code: 'response_cancelled',
   retryable: false,
 };
-
-const broken = (cause: unknown): Failure => ({
-  kind: 'internal',
-  scope: 'gateway',
-  status: 500,
-  message: 'the gateway failed to carry this turn',
-  code: 'internal_error',
-  retryable: false,
-  cause,
-});
 
 const notActive = invalidRequest('there is no such response in progress to cancel', 'response_id', {
   code: 'response_cancel_not_active',

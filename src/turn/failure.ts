@@ -61,6 +61,20 @@ export interface Failure {
   readonly cause?: unknown;
 }
 
+/** The longest wait that is asked of a client (30 s is what they sit out): longer hints make some hang and others give up. */
+export const retryAfterMsMax = 30_000;
+
+/** A fault of the gateway's own. */
+export const internalFailure = (message: string, cause?: unknown): Failure => ({
+  kind: 'internal',
+  scope: 'gateway',
+  status: 500,
+  message,
+  code: 'internal_error',
+  retryable: false,
+  cause,
+});
+
 /** A code as far as it is one: some upstreams put sentences there, which may quote the request. */
 export const machineWord = (code: string | undefined): string | undefined =>
   code !== undefined && /^[\w.:/-]{1,64}$/.test(code) ? code : undefined;
