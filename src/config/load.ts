@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import { readDocument, type ConfigDocument } from './document.ts';
 import type { Path, Problem } from './problem.ts';
 import { overrideProviders } from './provider-overrides.ts';
+import { isRecord } from './record.ts';
 import { configSchema, type Config, type ProviderSchemas } from './schema.ts';
 import type { Environment } from './substitute.ts';
 import { validate } from './validate.ts';
@@ -227,6 +228,3 @@ function place(
           .some(({ line, message }) => line === problem.line && message === problem.message),
     );
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,3 +1,4 @@
+import { isRecord } from './record.ts';
 import type { Environment } from './substitute.ts';
 
 const prefix = 'DRAGOMAN_PROVIDER_';
@@ -51,6 +52,3 @@ function valueOf(text: string): unknown {
     return text;
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isRecord } from '../../config/record.ts';
 import type { Json } from '../../turn/json.ts';
 
 /** Where a setting stands in a file, outermost name first. */
@@ -107,6 +108,3 @@ const isEmpty = (value: unknown): boolean => isRecord(value) && Object.values(va
 
 const odd = (path: SettingPath): EditError =>
   new EditError(`${path.join('.')} is written there in a way that cannot be changed safely`);
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,6 @@
+import { isRecord } from '../../config/record.ts';
 import type { Json } from '../../turn/json.ts';
-import { EditError, isRecord, type Format } from './format.ts';
+import { EditError, type Format } from './format.ts';
 
 /**
  * JSON with comments and trailing commas, as editors and clients write it. A change touches the characters of its own

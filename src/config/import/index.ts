@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { isRecord } from '../record.ts';
 import { fromCcproxy } from './ccproxy.ts';
 import { fromClaudeCodeRouter } from './claude-code-router.ts';
 import { fromCliProxyApi } from './cliproxyapi.ts';
@@ -64,9 +65,7 @@ function read(text: string, languages: readonly Language[]): Record<string, unkn
   for (const language of [...languages, yaml]) {
     try {
       const value = language(text);
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        return value as Record<string, unknown>;
-      }
+      if (isRecord(value)) return value;
     } catch {
       // The next one may be it. What a parser says is not told: it may quote a key.
     }

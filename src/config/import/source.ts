@@ -1,3 +1,5 @@
+import { isRecord } from '../record.ts';
+
 /** Something of a foreign configuration that the new one does not hold, or holds otherwise. */
 export interface ImportNote {
   /** Where it stands in the foreign file, such as `model_list[2].litellm_params.timeout`. */
@@ -15,8 +17,7 @@ export class Source {
 
   constructor(value: unknown, path = '') {
     this.path = path;
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    this.#members = new Map(isObject ? Object.entries(value) : []);
+    this.#members = new Map(isRecord(value) ? Object.entries(value) : []);
   }
 
   /** The names of what has not been taken. */

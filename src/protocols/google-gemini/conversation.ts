@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../turn/json.ts';
+import { isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Part, ToolCallPart, ToolChangePart, ToolResultPart } from '../../turn/part.ts';
 import type { Turn } from '../../turn/request.ts';
 import { nativeText } from '../foreign-members.ts';
@@ -225,7 +225,5 @@ function functionResponse(
 }
 
 /** An object is the response itself; anything else stands under the member that is made for it. */
-function responseOf(value: Json, key: 'output' | 'error'): JsonObject {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && key === 'output' ? value : { [key]: value };
-}
+const responseOf = (value: Json, key: 'output' | 'error'): JsonObject =>
+  key === 'output' && isObject(value) ? value : { [key]: value };
