@@ -6,7 +6,7 @@ import { clientNames, programs } from './clients/names.ts';
 import { version } from './version.ts';
 
 /** What the shell gets: everything went well, something failed, or the program was called wrongly. */
-export const exitStatus = { ok: 0, failed: 1, misused: 2 } as const;
+const exitStatus = { ok: 0, failed: 1, misused: 2 } as const;
 
 /**
  * Runs one command and returns its exit status. Help and results go to `stdout`, complaints to `stderr`. Without any

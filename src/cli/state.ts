@@ -33,7 +33,7 @@ export function storeAddress(config: Pick<Config, 'store'>, host: Pick<Host, 'en
 }
 
 /** The vault's key: from `DRAGOMAN_SECRET`, else from a file in the home directory that only its owner can read. */
-export function openVault(host: Pick<Host, 'env' | 'cwd'>): Vault {
+function openVault(host: Pick<Host, 'env' | 'cwd'>): Vault {
   const secret = host.env.DRAGOMAN_SECRET;
   return createVault(secret ? keyFromSecret(secret) : keyFromFile(join(homeDirectory(host), 'vault.key')));
 }

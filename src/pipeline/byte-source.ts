@@ -13,7 +13,7 @@ export interface ByteSource {
   cancel(): Promise<void>;
 }
 
-export const emptySource: ByteSource = {
+const emptySource: ByteSource = {
   readMany: () => ({ value: [], done: true }),
   read: async () => ({ done: true }),
   cancel: async () => {},

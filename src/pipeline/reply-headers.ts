@@ -75,7 +75,7 @@ export function errorHeaders(failure: Failure): Record<string, string> {
 }
 
 /** `top_k=dropped, tools[3]=emulated`: what was done to which field, in the order it was found. */
-export function notesHeader(notes: readonly Note[]): string {
+function notesHeader(notes: readonly Note[]): string {
   let text = '';
   for (const note of notes) {
     const entry = headerText(`${note.path}=${note.action}`);

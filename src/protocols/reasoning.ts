@@ -103,7 +103,7 @@ const lowBelowTokens = 4096;
 const mediumBelowTokens = 16_384;
 
 /** The tokens that a level stands for; `undefined` for a word that nobody knows. */
-export const budgetOf = (effort: string): number | undefined => levels[rankOf(effort)]?.[1];
+const budgetOf = (effort: string): number | undefined => levels[rankOf(effort)]?.[1];
 
 /** The level that a number of tokens stands for. */
 export const effortOf = (budgetTokens: number): string =>

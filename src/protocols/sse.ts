@@ -5,9 +5,9 @@ export interface SseFrame {
 }
 
 /** The longest single line or frame that is accepted, in bytes: image results come whole in one frame. */
-export const sseFrameBytesMax = 64 * 1024 * 1024;
+const sseFrameBytesMax = 64 * 1024 * 1024;
 
-export class SseFrameTooLong extends Error {
+class SseFrameTooLong extends Error {
   override readonly name = 'SseFrameTooLong';
 }
 

@@ -5,7 +5,7 @@ import type { FinishedTurn, Snapshot } from './sessions.ts';
 export type LeftStates = Readonly<Record<string, JsonObject>>;
 
 /** Of one provider's value, as JSON text. */
-export const stateBytesMax = 8 * 1024;
+const stateBytesMax = 8 * 1024;
 
 /** What one provider may keep with a conversation. It is the same for all dispatches of a turn. */
 export interface ProviderState {

@@ -14,14 +14,7 @@ export interface Metrics extends Recorder {
  * How an account is as a whole: `partial` when it is not well with some of its models only, `needs_login` and
  * `disabled` when it is not asked at all.
  */
-export const accountStateNames = [
-  'ok',
-  'partial',
-  'cooling',
-  'suspended',
-  'needs_login',
-  'disabled',
-] as const;
+const accountStateNames = ['ok', 'partial', 'cooling', 'suspended', 'needs_login', 'disabled'] as const;
 
 export interface AccountState {
   readonly provider: string;

@@ -111,7 +111,7 @@ export function encodeCitation(citation: Citation, cited: string): JsonObject | 
  * The arguments of a call as the object the wire wants. What is not an object is kept under `input`, except
  * that a reply does not invent an argument for its client.
  */
-export function inputObject(part: ToolCallPart, writer: BlockWriter): Json {
+function inputObject(part: ToolCallPart, writer: BlockWriter): Json {
   if (part.inputAs === 'text') return JSON.parse(wrapInput(part.input)) as Json;
   if (part.input.trim() === '') return {};
   try {

@@ -24,7 +24,7 @@ export function replyPart(part: Part, hosted: HostedTrace, notes: ReplyNotes): J
 }
 
 /** The arguments of a call as the object that the wire wants. */
-export function argsOf({ input, inputAs }: ToolCallPart): { args: JsonObject; why?: string; text?: string } {
+function argsOf({ input, inputAs }: ToolCallPart): { args: JsonObject; why?: string; text?: string } {
   if (inputAs === 'text') return { args: JSON.parse(wrapInput(input)) as JsonObject };
   if (input.trim() === '') return { args: {} };
   let value: Json;

@@ -149,7 +149,7 @@ async function mintOnce(
 }
 
 /** Asks for a grant. The documented clients send an object, which the endpoint does not read. */
-export const askGrant = (instance: Instance, door: Door, token: string): Promise<Answer> =>
+const askGrant = (instance: Instance, door: Door, token: string): Promise<Answer> =>
   askInstance(
     instance,
     'POST',

@@ -1,10 +1,7 @@
 import type { ListedModel } from './models.ts';
 
-/** The day of the snapshot. */
-export const snapshotDay = '2026-08-22';
-
 /**
- * What the model proxy of GitLab's AI gateway took on that day: `params.model` of every entry with a `proxy_provider`
+ * What the model proxy of GitLab's AI gateway took on 2026-08-22: `params.model` of every entry with a `proxy_provider`
  * in the gateway's `models.yml`. Anything else is answered `400 Unsupported model`.
  */
 export const snapshot: readonly ListedModel[] = [
