@@ -1,4 +1,5 @@
 import type { Caller } from '../access/gatekeeper.ts';
+import { holds } from '../protocols/bytes.ts';
 import {
   cutMembers,
   lastMember,
@@ -202,10 +203,6 @@ const isReference = (item: JsonObject): boolean =>
 
 const decoder = new TextDecoder();
 
-/** Buffer's search on plain bytes: making a Buffer of them first would cost more. */
-const { indexOf } = Buffer.prototype as unknown as { indexOf(this: Uint8Array, needle: Uint8Array): number };
-const holds = (body: Uint8Array, needle: Uint8Array): boolean => indexOf.call(body, needle) >= 0;
-
 /** Compactions of this gateway go up as the summaries that they hold, to whichever upstream. */
 function openSummaries({ sealing }: TurnMemory, caller: string, body: Uint8Array): Uint8Array {
   if (sealing === undefined || !holds(body, summary)) return body;
@@ -220,6 +217,7 @@ function openSummaries({ sealing }: TurnMemory, caller: string, body: Uint8Array
     throw new FailureError(strangeSummary);
   }
 }
+
 const quote = 0x22;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;

@@ -1,3 +1,4 @@
+import { bufferOf } from '../protocols/bytes.ts';
 import { streamTap, type TapRules } from '../protocols/tap.ts';
 import type { Provider } from '../providers/provider.ts';
 import type { PendingState } from '../sessions/provider-state.ts';
@@ -145,7 +146,7 @@ export function continued(
 
 /** Where the terminal event begins in bytes that hold at least its end. */
 function terminalStart(bytes: Uint8Array): number {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = bufferOf(bytes);
   const at = Math.max(...terminalNeedles.map((needle) => text.lastIndexOf(needle)));
   const blank = at < 0 ? -1 : text.lastIndexOf('\n\n', at);
   return blank < 0 ? 0 : blank + 2;

@@ -1,3 +1,4 @@
+import { bufferOf, find, findLast } from '../protocols/bytes.ts';
 import { elementsAt, type Range } from '../protocols/json-paths.ts';
 import { lastMember, scanObject, splice, type Member } from '../protocols/json-scan.ts';
 import { ownNeedle, type IsForeign } from '../protocols/opaque.ts';
@@ -17,11 +18,6 @@ export interface OwnRequest {
 }
 
 const none: readonly Note[] = [];
-/** Buffer's search on plain bytes: making a Buffer of them first would cost more. */
-const { indexOf, lastIndexOf } = Buffer.prototype as unknown as {
-  indexOf(this: Uint8Array, needle: string, from: number, encoding: 'latin1'): number;
-  lastIndexOf(this: Uint8Array, needle: string, from: number, encoding: 'latin1'): number;
-};
 
 /**
  * Takes the labels off what this upstream made, and leaves out what others did. All other bytes stay as they are;
@@ -40,7 +36,7 @@ export function ownRequest(
   const { surface, caller } = inbound;
   const { opaque } = surface;
   const needle = ownNeedle(opaque);
-  let at = indexOf.call(body, needle, 0, 'latin1');
+  let at = find(body, needle);
   if (at < 0 && !bare) return { body, asked, notes: none };
 
   const labels = new Set<string>();
@@ -55,7 +51,7 @@ export function ownRequest(
     return isOwn ? 'own' : 'foreign';
   };
 
-  for (; at >= 0; at = indexOf.call(body, needle, at + needle.length, 'latin1')) {
+  for (; at >= 0; at = find(body, needle, at + needle.length)) {
     if (!opaque.members.has(keyBefore(body, at))) continue;
     const head = headAt(body, at);
     const is = fate(head);
@@ -88,12 +84,12 @@ export function lastMaker(
   body: Uint8Array,
 ): Origin | undefined {
   const needle = ownNeedle(surface.opaque);
-  let at = lastIndexOf.call(body, needle, body.length, 'latin1');
+  let at = findLast(body, needle);
   for (let looks = 0; at >= 0 && looks < looksMax; looks++) {
     const found = surface.opaque.members.has(keyBefore(body, at)) && origins.find(headAt(body, at));
     const origin = found ? origins.read(caller.id, found.sealed) : 'unknown';
     if (typeof origin === 'object') return origin;
-    at = at > 0 ? lastIndexOf.call(body, needle, at - 1, 'latin1') : -1;
+    at = at > 0 ? findLast(body, needle, at - 1) : -1;
   }
   return undefined;
 }
@@ -126,7 +122,7 @@ export function nameIssuers(
 }
 
 const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, to);
+  bufferOf(bytes).toString('latin1', from, to);
 
 /** The first characters of the string whose opening quote stands at `at`. */
 function headAt(body: Uint8Array, at: number): string {
@@ -136,6 +132,8 @@ function headAt(body: Uint8Array, at: number): string {
   return end < 0 || head[end - 1] === '\\' ? head : head.slice(0, end);
 }
 
+const quote = Buffer.from('"');
+
 /** The name of the member whose value begins at `at`; empty where there is none. */
 function keyBefore(body: Uint8Array, at: number): string {
   let to = at - 1;
@@ -144,7 +142,7 @@ function keyBefore(body: Uint8Array, at: number): string {
   to--;
   while (body[to]! <= 0x20) to--;
   if (body[to] !== 0x22) return '';
-  const from = lastIndexOf.call(body, '"', to - 1, 'latin1');
+  const from = findLast(body, quote, to - 1);
   return to - from > 64 ? '' : latin1(body, from + 1, to);
 }
 

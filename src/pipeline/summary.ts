@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { holds } from '../protocols/bytes.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { compactionItem, summaryWish, type Sealing } from '../sessions/compaction.ts';
 import { inputItems } from '../sessions/items.ts';
@@ -25,8 +26,7 @@ const trigger = 'compaction_trigger';
 const needle = Buffer.from(`"${trigger}"`);
 
 /** Whether a request may end in a wish for a compaction. */
-export const mayCompact = (body: Uint8Array): boolean =>
-  Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(needle);
+export const mayCompact = (body: Uint8Array): boolean => holds(body, needle);
 
 /** How to get the summarising turn of a request, made when it is needed; `undefined` comes of one that asks for none. */
 export function summaryOf(sealing: Sealing, inbound: Inbound, body: Uint8Array): () => Summary | undefined {

@@ -1,5 +1,6 @@
 import type { ProtocolId } from '../turn/part.ts';
 import type { Usage } from '../turn/usage.ts';
+import { bufferOf } from './bytes.ts';
 
 /** Where an answer with embeddings states its cost. */
 const rules: { readonly [P in ProtocolId]?: { readonly member: string; readonly tokens: RegExp } } = {
@@ -16,7 +17,7 @@ const usageBytesMax = 2048;
 export function embeddingsUsage(protocol: ProtocolId, answer: Uint8Array): Usage | undefined {
   const rule = rules[protocol];
   if (rule === undefined) return undefined;
-  const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength);
+  const bytes = bufferOf(answer);
   const at = bytes.lastIndexOf(rule.member);
   if (at < 0) return undefined;
   const tokens = rule.tokens.exec(bytes.toString('latin1', at, at + usageBytesMax))?.[1];

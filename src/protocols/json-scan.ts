@@ -1,3 +1,5 @@
+import { bufferOf } from './bytes.ts';
+
 /** One member of the top-level object: byte offsets of its value, `to` exclusive. */
 export interface Member {
   readonly key: string;
@@ -41,7 +43,7 @@ export function scanMembers(bytes: Uint8Array, names: readonly string[]): ScanRe
 
 /** `undefined` when only a scan can tell. */
 function searchMembers(bytes: Uint8Array, names: readonly string[]): ScanResult | undefined {
-  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const body = bufferOf(bytes);
   const opening = /^(\s*\{\s*("[a-z_]+")\s*:\s*)"[^"\\\p{Cc}]*"/u.exec(body.toString('latin1', 0, 512));
   if (opening?.[2] !== `"${names[0]}"` || body.includes('\\u006') || body.includes('\\u007'))
     return undefined;

@@ -1,3 +1,4 @@
+import { bufferOf } from './bytes.ts';
 import { stringsAt } from './json-paths.ts';
 import { originLabel, type OpaqueRules } from './opaque.ts';
 
@@ -67,7 +68,7 @@ export function replyLabels(rules: OpaqueRules, sealed: string): Labels {
 
   return {
     push(chunk) {
-      const bytes = asBuffer(held.length === 0 ? chunk : Buffer.concat([held, chunk]));
+      const bytes = bufferOf(held.length === 0 ? chunk : Buffer.concat([held, chunk]));
       const end = lastEventEnd(bytes);
       if (bytes.length - end > heldBytesMax) {
         held = nothing;
@@ -79,13 +80,11 @@ export function replyLabels(rules: OpaqueRules, sealed: string): Labels {
     end() {
       const rest = held;
       held = nothing;
-      return rest.length === 0 ? rest : events(asBuffer(rest));
+      return rest.length === 0 ? rest : events(bufferOf(rest));
     },
     whole: (body) => insert(body, stringsAt(body, 0, rules.reply)),
   };
 }
-
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** The offset after the event's blank line. */
 function eventEnd(bytes: Buffer, at: number): number {

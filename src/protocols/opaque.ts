@@ -40,7 +40,10 @@ export interface Without {
 const mark = 'drgo1:';
 const packedMark = btoa(mark);
 /** What a value of this gateway's own making begins with, a quote before it: its origin, or another's packed seal. */
-export const ownNeedle = ({ isBase64 }: OpaqueRules): string => (isBase64 ? '"ZHJn' : '"drg');
+export const ownNeedle = ({ isBase64 }: OpaqueRules): Uint8Array => (isBase64 ? base64Needle : textNeedle);
+
+const base64Needle = Buffer.from('"ZHJn');
+const textNeedle = Buffer.from('"drg');
 
 /**
  * What is put before an opaque value so that it says where it came from. `sealed` is text without colons. The value

@@ -2,6 +2,7 @@ import type { Stop } from '../turn/event.ts';
 import type { Failure } from '../turn/failure.ts';
 import { parseObject, type JsonObject } from '../turn/json.ts';
 import type { Usage } from '../turn/usage.ts';
+import { find, findLast } from './bytes.ts';
 
 /** What the record wants to know of a reply that passes through as bytes. */
 export interface Sight {
@@ -165,16 +166,6 @@ function patternsOf(rules: TapRules): Patterns {
   }
   return patterns;
 }
-
-/** Buffer's search on plain bytes: making a Buffer of a chunk first would cost more than the search. */
-const { indexOf, lastIndexOf } = Buffer.prototype as unknown as {
-  indexOf(this: Uint8Array, needle: Uint8Array, from?: number): number;
-  lastIndexOf(this: Uint8Array, needle: Uint8Array, from?: number): number;
-};
-const find = (bytes: Uint8Array, needle: Uint8Array, from: number): number =>
-  indexOf.call(bytes, needle, from);
-const findLast = (bytes: Uint8Array, needle: Uint8Array, from: number): number =>
-  lastIndexOf.call(bytes, needle, from);
 
 const blankLine = Buffer.from('\n\n');
 const blankLineCr = Buffer.from('\n\r\n');
