@@ -5,7 +5,7 @@ import { dropCharge, settleCharge } from '../telemetry/charges.ts';
 import type { Outcome, TurnRecord } from '../telemetry/record.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
 import { isObject, parseJson, parseObject, type JsonObject } from '../turn/json.ts';
-import type { Note } from '../turn/note.ts';
+import { joinNotes, noNotes, type Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
 import { arrayContentType, arrayText, asJsonArray } from './array-framing.ts';
 import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts';
@@ -101,7 +101,7 @@ function streamAnswer(exchange: Exchange, source: ByteSource): Response {
       },
       ended(end) {
         deps.recorder.streamsOpen(-1);
-        if (lane.notes && lane.notes.length > 0) record.notes = [...record.notes, ...lane.notes];
+        if (lane.notes) record.notes = joinNotes(record.notes, lane.notes);
         finishRecord(deps, record, end && classified(told, end), lane.sight);
       },
     },
@@ -192,12 +192,12 @@ function succeedWhole(
   body: Uint8Array,
   contentType: string,
   sight: Sight,
-  notes: readonly Note[] = [],
+  notes = noNotes,
 ): Response {
   const { record } = exchange.inbound;
   if (sight.failure) body = maskedBytes(body, maskOf(exchange));
   record.bytesOut = body.length;
-  if (notes.length > 0) record.notes = [...record.notes, ...notes];
+  record.notes = joinNotes(record.notes, notes);
   const answered = succeed(exchange, body, contentType);
   finishRecord(exchange.deps, record, sight.failure, sight);
   return answered;

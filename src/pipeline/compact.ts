@@ -14,7 +14,7 @@ import { sealedOrigin } from './origins.ts';
 import { ownRequest } from './own-opaque.ts';
 import { summaryOf, withTrigger } from './summary.ts';
 import { scopeOf, tryAt } from './turn.ts';
-import { exchangeWhole, passWhole, readWhole, wholeReply } from './whole-call.ts';
+import { exchangeWhole, passOwn, readWhole, wholeReply } from './whole-call.ts';
 
 /** A compaction with the user's messages beside it, images included. */
 const answerBytesMax = 64 * 1024 * 1024;
@@ -62,8 +62,7 @@ async function askRoute(
   const isOffered = options === undefined && provider.offers?.('compact', surface.id) === true;
   if (!isOffered || isMissing(attempt.route, 'compact', deps.nowMs())) return undefined;
   const own = ownRequest(deps, inbound, body, asked, attempt, false)!;
-  const passed = passWhole(deps, inbound, own.body, own.asked, attempt.route);
-  const outgoing = { ...passed, notes: [...own.notes, ...passed.notes] };
+  const outgoing = passOwn(deps, inbound, own, attempt.route);
   const exchange = await exchangeWhole(deps, inbound, attempt, surface, 'compact', outgoing, {
     scope,
     state: continuation?.state.of(provider.name),
@@ -83,7 +82,7 @@ async function askRoute(
   const head = {
     id: `resp_${inbound.requestId}`,
     object: 'response.compaction',
-    created_at: nowSeconds(deps),
+    created_at: Math.floor(deps.nowMs() / 1000),
   };
   return wholeReply(exchange, told.object === undefined ? { ...head, ...told } : bytes, {}, sight.usage);
 }
@@ -110,8 +109,6 @@ async function resource(reply: Response, asked: Uint8Array): Promise<Response> {
   headers.delete('content-length');
   return Response.json(body, { headers });
 }
-
-const nowSeconds = ({ nowMs }: PipelineDeps): number => Math.floor(nowMs() / 1000);
 
 function objectOf(bytes: Uint8Array): JsonObject {
   const body = parseObject(bytes);

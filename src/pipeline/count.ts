@@ -2,7 +2,7 @@ import type { Protocol } from '../protocols/protocol.ts';
 import type { Route } from '../routing/catalog.ts';
 import { TokenizerBusy } from '../tokens/tokenizer.ts';
 import { FailureError } from '../turn/failure.ts';
-import type { Note } from '../turn/note.ts';
+import { joinNotes } from '../turn/note.ts';
 import { parseObject, type JsonObject } from '../turn/json.ts';
 import { answer, finishRecord } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
@@ -15,7 +15,7 @@ import { ownRequest } from './own-opaque.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { ownHeaders } from './reply-headers.ts';
 import type { Estimate } from './token-estimator.ts';
-import { exchangeWhole, passWhole, readWhole, wholeReply } from './whole-call.ts';
+import { exchangeWhole, passOwn, readWhole, wholeReply } from './whole-call.ts';
 
 /** A count is a number and a few words about it. */
 const answerBytesMax = 1024 * 1024;
@@ -63,7 +63,7 @@ async function askUpstream(
   const native = upstream === inbound.surface;
   const own = native ? ownRequest(deps, inbound, body, asked, attempt, false) : undefined;
   const outgoing = own
-    ? withNotes(passWhole(deps, inbound, own.body, own.asked, route), own.notes)
+    ? passOwn(deps, inbound, own, route)
     : translate(deps, inbound, body, asked, route, upstream);
   const exchange = await exchangeWhole(deps, inbound, attempt, upstream, 'count', outgoing);
   if (!exchange.response.ok) {
@@ -82,9 +82,6 @@ async function askUpstream(
   });
 }
 
-const withNotes = (outgoing: Outgoing, notes: readonly Note[]): Outgoing =>
-  notes.length === 0 ? outgoing : { ...outgoing, notes: [...notes, ...outgoing.notes] };
-
 /** The question in the upstream's words: its request for the turn, less what the count route does not take. */
 function translate(
   deps: PipelineDeps,
@@ -99,7 +96,7 @@ function translate(
   const request = surface.decodeRequest(surface.count!.turnOf(parseBody(body, asked)));
   const left = inbound.leaveOut(request);
   const encoded = encodeFor(request, route, upstream);
-  const notes = [...left, ...encoded.notes];
+  const notes = joinNotes(left, encoded.notes);
   refuseLosses(notes, deps.strict);
   return {
     body: JSON.stringify(upstream.count!.question(encoded.body, model)),

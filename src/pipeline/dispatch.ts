@@ -5,12 +5,13 @@ import type { Candidate, Choice } from '../routing/choice.ts';
 import { dropCharge, openCharge, settleCharge } from '../telemetry/charges.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, internalFailure, invalidRequest, type Failure } from '../turn/failure.ts';
-import type { Note } from '../turn/note.ts';
+import { joinNotes, type Note } from '../turn/note.ts';
 import { failureReply, finishRecord, UpstreamRefusal } from './answer.ts';
 import { conversationKey } from './conversation-key.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
+import { hasChoice } from './origins.ts';
 import { refuseLosses } from './outgoing.ts';
 import { lastMaker } from './own-opaque.ts';
 import { lastWord } from './refusals.ts';
@@ -106,7 +107,7 @@ export async function attempts<T>(
   tellEnd(record, choice);
   const refusals: FailureError[] = [];
   for (let candidate = choice.next(); candidate !== undefined; candidate = choice.next()) {
-    note(record, candidate);
+    noteAttempt(record, candidate);
     const { route, account } = candidate;
     try {
       const fresh = deps.accounts.fresh(account, route.provider.renew);
@@ -135,14 +136,11 @@ export async function attempts<T>(
   throw lastWord(refusals, choice.passedOver, deps.nowMs());
 }
 
-const hasChoice = ({ accounts }: PipelineDeps, routes: readonly Route[]): boolean =>
-  routes.length > 1 || accounts.of(routes[0]!.provider.name).length > 1;
-
 /** Only what is wrong with a place makes another one worth trying. */
 const movesOn = ({ scope }: Failure): boolean =>
   scope === 'model' || scope === 'account' || scope === 'provider';
 
-function note(record: TurnRecord, { route, account, why }: Candidate): void {
+function noteAttempt(record: TurnRecord, { route, account, why }: Candidate): void {
   record.provider = route.provider.name;
   record.upstreamModel = route.model;
   record.prices = route.facts?.prices;
@@ -201,7 +199,7 @@ export function send(
   const wire = provider.prepare(call, account);
   const told = (notes: readonly Note[]): void => {
     refuseLosses(notes, deps.strict);
-    record.notes = [...record.notes, ...notes];
+    record.notes = joinNotes(record.notes, notes);
   };
   if (wire.notes !== undefined && wire.notes.length > 0) told(wire.notes);
   const { firstByteMs, watch } = deps;

@@ -93,12 +93,12 @@ export const isMaker = (
  * Whether the next turn may go to another maker in the client's own protocol: to another account or target of the
  * same name, or to another provider by a name of the client's choice.
  */
-const hasRivals = (
-  { accounts, catalog }: Pick<PipelineDeps, 'accounts' | 'catalog'>,
-  { id }: Protocol,
-  routes: readonly Route[],
-): boolean =>
-  routes.length > 1 || accounts.of(routes[0]!.provider.name).length > 1 || catalog.speakers(id) > 1;
+const hasRivals = (deps: PipelineDeps, { id }: Protocol, routes: readonly Route[]): boolean =>
+  hasChoice(deps, routes) || deps.catalog.speakers(id) > 1;
+
+/** Whether more than one account may be asked for what these routes have. */
+export const hasChoice = ({ accounts }: PipelineDeps, routes: readonly Route[]): boolean =>
+  routes.length > 1 || accounts.of(routes[0]!.provider.name).length > 1;
 
 /**
  * What labels the opaque values of a reply with their maker; `undefined` where nobody else could come to read them, so

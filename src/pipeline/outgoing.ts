@@ -4,7 +4,7 @@ import type { Route, RouteOptions } from '../routing/catalog.ts';
 import { abilitiesAt } from '../routing/model-facts.ts';
 import { refuse } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
-import type { Note } from '../turn/note.ts';
+import { joinNotes, noNotes, type Note } from '../turn/note.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import { parseBody, type Asked, type Edit } from './asked.ts';
 import type { Attempt } from './dispatch.ts';
@@ -13,8 +13,9 @@ import { narrowBody, narrowBytes } from './narrow.ts';
 import { nameIssuers } from './own-opaque.ts';
 
 /** A request as it goes up, and what its reply must know of the client. */
-export interface Outgoing extends Omit<EncodedRequest, 'body'> {
+export interface Outgoing extends Omit<EncodedRequest, 'body' | 'notes'> {
   readonly body: Uint8Array | string;
+  readonly notes: readonly Note[];
   /** Usage was asked for though the client did not: the answer to that is not for the client. */
   readonly askedUsage: boolean;
   readonly context: () => SurfaceContext;
@@ -47,7 +48,7 @@ export function passOn(
   };
 }
 
-const nothingCut: ReturnType<typeof narrowBytes> = { cuts: [], notes: [] };
+const nothingCut = { cuts: [], notes: noNotes } as const;
 
 /** Whether a member names the model, as itself or as a resource such as `models/m`. */
 function names(body: Uint8Array, member: Member, model: string): boolean {
@@ -65,6 +66,7 @@ function nativeBody(body: Uint8Array, asked: Asked, model: string, others: reado
     if (!stands(body, modelMember, text) && !overwrite(body, modelMember, text))
       edits.push({ ...modelMember, text });
   }
+  if (edits.length === 0) return body;
   return splice(
     body,
     edits.sort((a, b) => a.from - b.from),
@@ -109,10 +111,10 @@ export function translate(
   const allowed = provider.allows?.(upstream.id, model);
   const narrowed = allowed
     ? narrowBody(encoded.body, upstream, allowed, { by: inbound.surface, body: json })
-    : { body: encoded.body, notes: [] };
+    : { body: encoded.body, notes: noNotes };
   return {
     body: JSON.stringify(narrowed.body),
-    notes: [...left, ...encoded.notes, ...narrowed.notes],
+    notes: joinNotes(joinNotes(left, encoded.notes), narrowed.notes),
     names: encoded.names,
     askedUsage: false,
     context: () => context,

@@ -3,7 +3,7 @@ import { elementsAt, type Range } from '../protocols/json-paths.ts';
 import { lastMember, scanObject, splice, type Member } from '../protocols/json-scan.ts';
 import { ownNeedle, type IsForeign } from '../protocols/opaque.ts';
 import { asArray, type JsonObject } from '../turn/json.ts';
-import type { Note } from '../turn/note.ts';
+import { noNotes, type Note } from '../turn/note.ts';
 import type { TurnRequest } from '../turn/request.ts';
 import { parseBody, readAsked, type Asked, type Edit } from './asked.ts';
 import type { Attempt } from './dispatch.ts';
@@ -16,8 +16,6 @@ export interface OwnRequest {
   readonly asked: Asked;
   readonly notes: readonly Note[];
 }
-
-const none: readonly Note[] = [];
 
 /**
  * Takes the labels off what this upstream made, and leaves out what others did. All other bytes stay as they are;
@@ -37,7 +35,7 @@ export function ownRequest(
   const { opaque } = surface;
   const needle = ownNeedle(opaque);
   let at = find(body, needle);
-  if (at < 0 && !bare) return { body, asked, notes: none };
+  if (at < 0 && !bare) return { body, asked, notes: noNotes };
 
   const labels = new Set<string>();
   const edits: Edit[] = [];
@@ -59,7 +57,7 @@ export function ownRequest(
     else if (is === 'own')
       edits.push({ from: at + 1, to: at + 1 + origins.find(head)!.labelLength, text: '' });
   }
-  let notes = none;
+  let notes = noNotes;
   let all: readonly Edit[] = edits;
   if (isForeignThere) {
     const isForeign: IsForeign = (value) => bare || (value !== undefined && fate(value) === 'foreign');

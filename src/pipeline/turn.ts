@@ -3,6 +3,7 @@ import type { SurfaceContext } from '../protocols/protocol.ts';
 import type { Call, TurnScope } from '../providers/provider.ts';
 import { FailureError } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
+import { joinNotes, noNotes } from '../turn/note.ts';
 import type { Seal } from '../turn/part.ts';
 import { answer } from './answer.ts';
 import { parseBody, type Asked } from './asked.ts';
@@ -71,7 +72,8 @@ export async function tryAt(
   const outgoing = passes
     ? passOn(deps, inbound, body, asked, route)
     : translate(deps, inbound, body, asked, attempt, upstream);
-  const notes = [...(continuation?.notes ?? []), ...(found?.notes ?? []), ...outgoing.notes];
+  const before = joinNotes(continuation?.notes ?? noNotes, found?.notes ?? noNotes);
+  const notes = joinNotes(before, outgoing.notes);
   refuseLosses(notes, deps.strict);
   record.notes = notes;
   deps.tokens.offer(record, () => surface.decodeRequest(parseBody(body, asked)));

@@ -5,7 +5,7 @@ import { continueTurn } from './continuation.ts';
 import { served } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { surfaceContext } from './outgoing.ts';
-import { ownHeaders } from './reply-headers.ts';
+import { eventStream, ownHeaders } from './reply-headers.ts';
 
 /**
  * Answers a turn in which nothing is to be generated: no upstream is asked, and the response that is told of, without
@@ -40,7 +40,7 @@ async function warmUp(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   record.status = 200;
   record.headersMs = performance.now();
   record.bytesOut = text.length;
-  const reply = new Response(text, { headers: ownHeaders(inbound, 'text/event-stream; charset=utf-8') });
+  const reply = new Response(text, { headers: ownHeaders(inbound, eventStream) });
   const kept = (await continuation?.keeper?.whole(reply, warmUpSource)) ?? reply;
   finishRecord(deps, record, undefined);
   return kept;

@@ -3,6 +3,7 @@ import type { Call, Operation } from '../providers/provider.ts';
 import type { Route } from '../routing/catalog.ts';
 import { FailureError } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
+import { joinNotes } from '../turn/note.ts';
 import type { Usage } from '../turn/usage.ts';
 import { finishRecord } from './answer.ts';
 import { readAsked, type Asked } from './asked.ts';
@@ -12,6 +13,7 @@ import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { patiently } from './idle-watch.ts';
 import { cutFailure, strangeFailure } from './network-failure.ts';
 import { passOn, type Outgoing } from './outgoing.ts';
+import type { OwnRequest } from './own-opaque.ts';
 import { replyHeaders } from './reply-headers.ts';
 
 /** Sends what is no turn, and so is answered in one piece. */
@@ -86,6 +88,12 @@ export function passWhole(
   if (renamed === json) return passOn(deps, inbound, body, asked, route);
   const bytes = Buffer.from(JSON.stringify(renamed));
   return passOn(deps, inbound, bytes, readAsked(bytes, inbound), route);
+}
+
+/** The same for a request in which every opaque value is the upstream's own. */
+export function passOwn(deps: PipelineDeps, inbound: Inbound, own: OwnRequest, route: Route): Outgoing {
+  const outgoing = passWhole(deps, inbound, own.body, own.asked, route);
+  return { ...outgoing, notes: joinNotes(own.notes, outgoing.notes) };
 }
 
 /** The whole of an answer; one that is no JSON object is the upstream's failure. */

@@ -11,3 +11,11 @@ export interface Note {
    */
   readonly weight: 'note' | 'degrade' | 'refuse';
 }
+
+/** The notes of two steps in their order; the one list itself where the other is empty, as it mostly is. */
+export function joinNotes(first: readonly Note[], second: readonly Note[]): readonly Note[] {
+  if (second.length === 0) return first;
+  return first.length === 0 ? second : [...first, ...second];
+}
+
+export const noNotes: readonly Note[] = [];
