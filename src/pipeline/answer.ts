@@ -1,26 +1,24 @@
 import type { Labels } from '../protocols/opaque-stream.ts';
-import type { Protocol } from '../protocols/protocol.ts';
 import type { Sight } from '../protocols/tap.ts';
-import { dropCharge, settleCharge } from '../telemetry/charges.ts';
-import type { Outcome, TurnRecord } from '../telemetry/record.ts';
+import { dropCharge } from '../telemetry/charges.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
 import { isObject, parseJson, parseObject, type JsonObject } from '../turn/json.ts';
 import { joinNotes, noNotes, type Note } from '../turn/note.ts';
 import type { Reply } from '../turn/reply.ts';
 import { arrayContentType, arrayText, asJsonArray } from './array-framing.ts';
 import { readBounded, sniff, sourceOf, type ByteSource } from './byte-source.ts';
-import { patiently } from './idle-watch.ts';
+import { failureReply, UpstreamRefusal } from './failure-reply.ts';
+import { finishRecord } from './finish-record.ts';
 import { nativeStream } from './native-lane.ts';
-import { cutFailure, strangeFailure } from './network-failure.ts';
+import { strangeFailure } from './network-failure.ts';
+import { readRefusal, reading } from './reading.ts';
 import { bodyOf, relay, type LaneStream } from './relay.ts';
 import { errorHeaders, eventStream, replyHeaders, streamHeaders } from './reply-headers.ts';
 import { firstContent } from './first-content.ts';
 import { maskedBytes, maskedFailure, maskedLane, maskFor, type Mask } from './mask.ts';
 import { foldEvents, foldStream, sealingOf, see, translatedStream } from './translated-lane.ts';
-import type { Exchange, PipelineDeps } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
 
-/** Error bodies are read up to here; what real upstreams send is a few KiB. */
-const errorBytesMax = 256 * 1024;
 /** A whole result, images included. */
 const resultBytesMax = 256 * 1024 * 1024;
 
@@ -44,10 +42,6 @@ export async function answer(exchange: Exchange): Promise<Response> {
     ? wholeAnswer(exchange, await reading(exchange, () => readBounded(source, resultBytesMax)))
     : streamAnswer(exchange, await begun(exchange, source));
 }
-
-/** Reads from the upstream: its silence is a timeout, its breaking off a cut. */
-const reading = <T>({ deps, abort, inbound }: Exchange, work: () => Promise<T>): Promise<T> =>
-  patiently(deps.watch, abort, inbound.record, work, cutFailure);
 
 /** The beginning of a stream, of which the client has nothing yet, where another account may serve it. */
 async function begun(exchange: Exchange, source: ByteSource): Promise<ByteSource> {
@@ -217,24 +211,10 @@ function succeed(
   return new Response(body as BodyInit, { status: 200, headers });
 }
 
-/** An upstream's refusal, which is answered in its own words where the client speaks them. */
-export class UpstreamRefusal extends FailureError {
-  /** The failure may say another time to wait than the upstream's own. */
-  readonly reply: (failure: Failure) => Response;
-
-  constructor(failure: Failure, reply: (failure: Failure) => Response) {
-    super(failure);
-    this.reply = reply;
-  }
-}
-
 /** The upstream has refused or failed. Throws, because another account may serve the request. */
 async function failedAnswer(exchange: Exchange): Promise<never> {
   const { inbound, native, upstream, response } = exchange;
-  const bytes = await reading(exchange, () => readBounded(sourceOf(response.body), errorBytesMax)).catch(
-    () => new Uint8Array(0),
-  );
-  const body = maskOf(exchange)(decoder.decode(bytes));
+  const body = maskOf(exchange)(decoder.decode(await readRefusal(exchange)));
   const redirected = response.status < 400;
   const { status, headers: head } = response;
   const read = redirected
@@ -256,54 +236,6 @@ async function failedAnswer(exchange: Exchange): Promise<never> {
       ? new Response(asArray ? `[${body}\n]` : body, { status: response.status, headers })
       : failureReply(inbound.surface, told, inbound.requestId, headers, asArray);
   });
-}
-
-/** An error answer in the client's protocol; `asArray` where a stream would have come as one JSON array. */
-export const failureReply = (
-  surface: Protocol,
-  failure: Failure,
-  requestId: string,
-  headers: Record<string, string> = {},
-  asArray = false,
-): Response => {
-  const body = JSON.stringify(surface.encodeFailure(failure, requestId));
-  return new Response(asArray ? `[${body}\n]` : body, {
-    status: failure.status,
-    headers: {
-      ...headers,
-      ...errorHeaders(failure),
-      'content-type': 'application/json',
-      'x-request-id': requestId,
-    },
-  });
-};
-
-/** Closes the record of a turn and hands it over. */
-export function finishRecord(
-  deps: PipelineDeps,
-  record: TurnRecord,
-  failure: Failure | undefined,
-  sight?: Sight,
-): void {
-  record.endedMs = performance.now();
-  record.outcome = outcomeOf(failure);
-  if (failure) {
-    record.failure = failure;
-    if (!record.headersMs) record.status = failure.status;
-  }
-  if (sight) {
-    record.usage = sight.usage;
-    record.stop = sight.stop;
-  }
-  const isComplete = failure === undefined || (sight?.done === true && sight.failure === undefined);
-  settleCharge(record, record.usage, isComplete);
-  deps.recorder.record(record);
-  record.ended?.(failure);
-}
-
-function outcomeOf(failure: Failure | undefined): Outcome {
-  if (failure === undefined) return 'ok';
-  return failure.kind === 'cancelled' || failure.kind === 'cut' ? failure.kind : 'error';
 }
 
 function readResult(response: Response): Promise<Uint8Array> {

@@ -1,11 +1,8 @@
 import type { Operation, Provider } from '../providers/provider.ts';
 import type { Route } from '../routing/catalog.ts';
-import { readBounded, sourceOf } from './byte-source.ts';
 import type { Exchange } from './exchange.ts';
-import { patiently } from './idle-watch.ts';
-import { cutFailure } from './network-failure.ts';
+import { readRefusal } from './reading.ts';
 
-const errorBytesMax = 256 * 1024;
 /** How long a provider is not asked again for what it did not have. */
 const missingForMs = 10 * 60_000;
 const modelsMax = 200;
@@ -31,12 +28,8 @@ const decoder = new TextDecoder();
 
 /** Reads the words of a refusal, which can be answered from all the same. */
 export async function withBody(exchange: Exchange): Promise<{ refused: Exchange; body: string }> {
-  const { deps, inbound, abort, response } = exchange;
-  const read = () => readBounded(sourceOf(response.body), errorBytesMax);
-  const bytes = await patiently(deps.watch, abort, inbound.record, read, cutFailure).catch(
-    () => new Uint8Array(0),
-  );
-  const { status, headers } = response;
+  const bytes = await readRefusal(exchange);
+  const { status, headers } = exchange.response;
   const refused = {
     ...exchange,
     response: new Response(bytes.length > 0 ? (bytes as BodyInit) : null, { status, headers }),

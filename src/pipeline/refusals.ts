@@ -1,6 +1,6 @@
 import { failureBehind, type Health } from '../accounts/health.ts';
 import { FailureError, retryAfterMsMax, type Failure, type FailureKind } from '../turn/failure.ts';
-import { UpstreamRefusal } from './answer.ts';
+import { UpstreamRefusal } from './failure-reply.ts';
 
 /**
  * What a client is told when no account has served it, of all that it could be told: that waiting helps goes

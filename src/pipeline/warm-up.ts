@@ -1,5 +1,5 @@
 import type { TurnEvent } from '../turn/event.ts';
-import { finishRecord } from './answer.ts';
+import { finishRecord } from './finish-record.ts';
 import { parseBody, readAsked } from './asked.ts';
 import { continueTurn } from './continuation.ts';
 import { served } from './dispatch.ts';

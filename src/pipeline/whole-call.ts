@@ -5,15 +5,15 @@ import { FailureError } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import { joinNotes } from '../turn/note.ts';
 import type { Usage } from '../turn/usage.ts';
-import { finishRecord } from './answer.ts';
 import { readAsked, type Asked } from './asked.ts';
 import { readBounded, sourceOf } from './byte-source.ts';
+import { finishRecord } from './finish-record.ts';
 import { follow, send, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
-import { patiently } from './idle-watch.ts';
-import { cutFailure, strangeFailure } from './network-failure.ts';
+import { strangeFailure } from './network-failure.ts';
 import { passOn, type Outgoing } from './outgoing.ts';
 import type { OwnRequest } from './own-opaque.ts';
+import { reading } from './reading.ts';
 import { replyHeaders } from './reply-headers.ts';
 
 /** Sends what is no turn, and so is answered in one piece. */
@@ -98,14 +98,8 @@ export function passOwn(deps: PipelineDeps, inbound: Inbound, own: OwnRequest, r
 
 /** The whole of an answer; one that is no JSON object is the upstream's failure. */
 export async function readWhole(exchange: Exchange, bytesMax: number): Promise<Uint8Array> {
-  const { deps, inbound, abort, response } = exchange;
-  const bytes = await patiently(
-    deps.watch,
-    abort,
-    inbound.record,
-    () => readBounded(sourceOf(response.body), bytesMax),
-    cutFailure,
-  );
+  const { response } = exchange;
+  const bytes = await reading(exchange, () => readBounded(sourceOf(response.body), bytesMax));
   const first = bytes.find((byte) => byte > 0x20);
   if (first !== 0x7b) throw new FailureError(strangeFailure('something that is not JSON', response.status));
   return bytes;

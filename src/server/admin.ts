@@ -1,5 +1,5 @@
 import type { Context, Hono } from 'hono';
-import { finishRecord } from '../pipeline/answer.ts';
+import { finishRecord } from '../pipeline/finish-record.ts';
 import { errorHeaders } from '../pipeline/reply-headers.ts';
 import { clientName, startRecord } from '../telemetry/record.ts';
 import { FailureError, internalFailure, invalidRequest, refuse, type Failure } from '../turn/failure.ts';

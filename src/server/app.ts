@@ -1,11 +1,12 @@
 import { Hono, type Context } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
 import { spentOf } from '../access/usage-recorder.ts';
-import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import { serveCompact } from '../pipeline/compact.ts';
 import { serveCount } from '../pipeline/count.ts';
 import { serveEmbeddings } from '../pipeline/embed.ts';
 import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
+import { failureReply } from '../pipeline/failure-reply.ts';
+import { finishRecord } from '../pipeline/finish-record.ts';
 import { serveTurn } from '../pipeline/turn.ts';
 import { serveWarmUp } from '../pipeline/warm-up.ts';
 import type { Operation } from '../providers/provider.ts';

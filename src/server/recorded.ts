@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
-import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
+import { failureReply } from '../pipeline/failure-reply.ts';
+import { finishRecord } from '../pipeline/finish-record.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { clientName, startRecord, type TurnRecord } from '../telemetry/record.ts';
 import { FailureError } from '../turn/failure.ts';

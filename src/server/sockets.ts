@@ -1,7 +1,8 @@
 import type { Server, ServerWebSocket, WebSocketHandler } from 'bun';
 import type { Caller } from '../access/gatekeeper.ts';
-import { failureReply, finishRecord } from '../pipeline/answer.ts';
 import type { Inbound, PipelineDeps } from '../pipeline/exchange.ts';
+import { failureReply } from '../pipeline/failure-reply.ts';
+import { finishRecord } from '../pipeline/finish-record.ts';
 import { connectionMemories, defaultMemoryLimits, type MemoryLimits } from '../sessions/connection-memory.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
 import { FailureError, type Failure } from '../turn/failure.ts';
