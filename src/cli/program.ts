@@ -1,7 +1,10 @@
-import { importFormats } from '../config/import/formats.ts';
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { accountsCommands, loginCommand } from './commands/accounts.ts';
+import { example, port, wholeNumber, type Done } from './commands/arguments.ts';
+import { configCommands } from './commands/config.ts';
+import { keysCommands } from './commands/keys.ts';
+import { serviceCommands } from './commands/service.ts';
 import type { Host } from './host.ts';
-import type { CreateFlags } from './keys.ts';
 import { clientNames, programs } from './clients/names.ts';
 import { version } from './version.ts';
 
@@ -52,7 +55,7 @@ export async function run(args: readonly string[], host: Host): Promise<number> 
   return status;
 }
 
-function describeProgram(host: Host, done: (status: number) => void): Command {
+function describeProgram(host: Host, done: Done): Command {
   const program = new Command('dragoman')
     .description('A gateway between clients and language models that speak different protocols.')
     .version(version, '-V, --version')
@@ -123,102 +126,11 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
     .addHelpText('after', example('dragoman models --json'))
     .action(async (flags) => done(await (await import('./models.ts')).models(flags, host)));
 
-  const config = program
-    .command('config')
-    .description('Work with the configuration')
-    .helpCommand(false)
-    .addHelpText('after', example('dragoman config check dragoman.yaml'));
-  config
-    .command('check')
-    .description('Check a configuration and say everything that is wrong with it')
-    .argument('[file]', 'configuration file; the one that serve would take unless given')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman config check my.yaml'))
-    .action(async (file, flags) => done(await (await import('./config.ts')).configCheck(file, flags, host)));
-  config
-    .command('get')
-    .description('Print a value that is in force')
-    .argument('<path>', 'such as server.port or providers.claude.base_url')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman config get server.port'))
-    .action(async (path, flags) => done(await (await import('./config.ts')).configGet(path, flags, host)));
-  config
-    .command('set')
-    .description('Change a value in the file and keep its comments; without a value, take it out')
-    .argument('<path>', 'such as server.port or providers.claude.base_url')
-    .argument('[value]', 'as YAML')
-    .option('-c, --config <file>', 'configuration file')
-    .addHelpText('after', example('dragoman config set server.port 4300'))
-    .action(async (path, value, flags) =>
-      done(await (await import('./config.ts')).configSet(path, value, flags, host)),
-    );
-  config
-    .command('schema')
-    .description('Print the JSON Schema of dragoman.yaml')
-    .addHelpText('after', example('dragoman config schema > dragoman.schema.json'))
-    .action(async () => done(await (await import('./config.ts')).configSchemaText(host)));
-  config
-    .command('import')
-    .description('Make a dragoman.yaml from the configuration of another gateway')
-    .argument('<file>', 'its configuration file')
-    .addOption(
-      new Option('--from <program>', 'whose it is; seen from the file unless given').choices(importFormats),
-    )
-    .option('-o, --output <file>', 'a new file to write; stdout unless given')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman config import ~/litellm/config.yaml -o dragoman.yaml'))
-    .action(async (file, flags) =>
-      done(await (await import('./config-import.ts')).configImport(file, flags, host)),
-    );
-
-  program
-    .command('login')
-    .description('Log in to a provider, and keep that as an account')
-    .argument('<provider>', 'the provider’s name')
-    .option('--name <name>', 'what to call the account', word)
-    .option('--at <place>', 'where to log in, at a provider that has several places', word)
-    .addOption(new Option('--device', 'confirm a code on another device').conflicts(otherWays('device')))
-    .addOption(
-      new Option('--no-browser', 'the browser is elsewhere; paste what it shows').conflicts(
-        otherWays('browser'),
-      ),
-    )
-    .addOption(
-      new Option('--import [file]', 'take over the login of another program').conflicts(otherWays('import')),
-    )
-    .addOption(
-      new Option('--token-stdin', 'read an API key or a token from standard input').conflicts(
-        otherWays('tokenStdin'),
-      ),
-    )
-    .option('--no-check', 'store a token without trying it')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman login openai --token-stdin < key.txt'))
-    .action(async (provider, flags) => done(await (await import('./login.ts')).login(provider, flags, host)));
-
+  configCommands(program, host, done);
+  loginCommand(program, host, done);
   keysCommands(program, host, done);
+  accountsCommands(program, host, done);
 
-  program
-    .command('accounts')
-    .description('List the accounts, how they are, and what is used of their quotas')
-    .option('--ask', 'ask the upstreams for their quotas, where they can be asked')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman accounts --json'))
-    .action(async (flags) => done(await (await import('./accounts.ts')).listAccounts(flags, host)));
-  program
-    .command('logout')
-    .description('Forget the login of an account')
-    .argument('<provider>', 'the provider’s name')
-    .argument('[name]', 'the account’s name, where there are several')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman logout claude me@example.com'))
-    .action(async (provider, name, flags) =>
-      done(await (await import('./accounts.ts')).logout(provider, name, flags, host)),
-    );
   program
     .command('usage')
     .description('Show what was used, and what it cost')
@@ -261,7 +173,7 @@ function describeProgram(host: Host, done: (status: number) => void): Command {
 }
 
 /** Commands by the types of upstreams that tell something of themselves. */
-async function inspectCommands(program: Command, host: Host, done: (status: number) => void): Promise<void> {
+async function inspectCommands(program: Command, host: Host, done: Done): Promise<void> {
   const { inspections = {} } = await host.gateway();
   for (const [type, list] of Object.entries(inspections)) {
     const command = program
@@ -281,123 +193,6 @@ async function inspectCommands(program: Command, host: Host, done: (status: numb
         );
     }
   }
-}
-
-function keysCommands(program: Command, host: Host, done: (status: number) => void): void {
-  const keys = program
-    .command('keys')
-    .description('Work with the keys that callers of the gateway show')
-    .helpCommand(false)
-    .addHelpText('after', example('dragoman keys create laptop'));
-  keys
-    .command('create')
-    .description('Make a key and print it, this once')
-    .argument('<name>', 'what to call it')
-    .option('--admin', 'a key for /admin instead of one for clients')
-    .option('--expires <duration>', 'such as 12h or 30d', duration)
-    .option('--models <names...>', 'models that it may use; a * at the end stands for any rest')
-    .option('--providers <names...>', 'providers that may serve it')
-    .option('--rpm <number>', 'requests a minute', wholeNumber)
-    .option('--tpm <number>', 'tokens a minute', wholeNumber)
-    .option('--concurrent <number>', 'requests at the same time', wholeNumber)
-    .option('--retention <duration>', 'how long its conversations are kept, such as 7d, or off', retention)
-    .option('--budget <amount/window...>', 'such as 5usd/day or 1000000tokens/month', budgets)
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman keys create laptop --budget 5usd/day --rpm 60'))
-    .action(async (name, flags) => done(await (await import('./keys.ts')).createKey(name, flags, host)));
-  keys
-    .command('list')
-    .description('List the keys')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman keys list'))
-    .action(async (flags) => done(await (await import('./keys.ts')).listKeys(flags, host)));
-  keys
-    .command('revoke')
-    .description('Take a key back')
-    .argument('<name>', 'its name, the beginning that `keys list` shows, or its id')
-    .option('-c, --config <file>', 'configuration file')
-    .option('--json', 'print JSON')
-    .addHelpText('after', example('dragoman keys revoke laptop'))
-    .action(async (name, flags) => done(await (await import('./keys.ts')).revokeKey(name, flags, host)));
-}
-
-function serviceCommands(program: Command, host: Host, done: (status: number) => void): void {
-  const service = program
-    .command('service')
-    .description('Have systemd or launchd run the gateway for this user')
-    .helpCommand(false)
-    .addHelpText('after', example('dragoman service install'));
-  service
-    .command('install')
-    .description('Run it now and at every login')
-    .option('--print', 'show what would be written, and write nothing')
-    .option('-c, --config <file>', 'configuration file')
-    .addHelpText('after', example('dragoman service install --config my.yaml'))
-    .action(async (flags) => done(await (await import('./service.ts')).installService(flags, host)));
-  service
-    .command('uninstall')
-    .description('Stop it and take it out again')
-    .addHelpText('after', example('dragoman service uninstall'))
-    .action(async () => done(await (await import('./service.ts')).uninstallService(host)));
-  service
-    .command('status')
-    .description('Say whether it runs')
-    .addHelpText('after', example('dragoman service status'))
-    .action(async () => done(await (await import('./service.ts')).serviceStatus(host)));
-  service
-    .command('print')
-    .description('Show the file that install writes')
-    .addOption(new Option('--for <supervisor>', 'instead of this machine’s').choices(['systemd', 'launchd']))
-    .option('-c, --config <file>', 'configuration file')
-    .addHelpText('after', example('dragoman service print --for systemd'))
-    .action(async (flags) => done(await (await import('./service.ts')).printService(flags, host)));
-}
-
-/** The flags that a way to log in excludes. */
-const otherWays = (own: string): string[] =>
-  ['device', 'browser', 'import', 'tokenStdin'].filter((way) => way !== own);
-
-const example = (line: string): string => `\nExample:\n  $ ${line}\n`;
-
-function port(text: string): number {
-  const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value > 65_535)
-    throw new InvalidArgumentError('It must be a number from 0 to 65535.');
-  return value;
-}
-
-function word(text: string): string {
-  if (!/^\S{1,64}$/.test(text)) throw new InvalidArgumentError('It must be one word of up to 64 characters.');
-  return text;
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('It must be a whole number above 0.');
-  return Number(text);
-}
-
-const unitsMs: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** In milliseconds. */
-function duration(text: string): number {
-  const [, number, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(text) ?? [];
-  if (number === undefined)
-    throw new InvalidArgumentError('It must be a number with m, h or d, such as 30d.');
-  return Number(number) * unitsMs[unit!]!;
-}
-
-/** The same, where nothing may be kept at all. */
-const retention = (text: string): number => (text === 'off' ? 0 : duration(text));
-
-type Budget = NonNullable<CreateFlags['budget']>[number];
-
-function budgets(text: string, before: Budget[] = []): Budget[] {
-  const [, amount, unit, per] = /^(\d+(?:\.\d+)?)(usd|tokens)\/(day|week|month)$/.exec(text) ?? [];
-  if (amount === undefined)
-    throw new InvalidArgumentError('It must be such as 5usd/day or 1000000tokens/month.');
-  return [...before, { per: per as Budget['per'], [unit!]: Number(amount) }];
 }
 
 function withSubcommands(command: Command): Command[] {
