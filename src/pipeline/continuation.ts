@@ -7,6 +7,7 @@ import {
   scanMembers,
   scanObject,
   splice,
+  valueIn,
   type Member,
 } from '../protocols/json-scan.ts';
 import type { SurfaceContext } from '../protocols/protocol.ts';
@@ -59,10 +60,7 @@ export async function continueTurn(
   const sessions: TurnMemory = inbound.memory ?? deps.sessions!;
   const scan = scanMembers(body, names);
   if (!scan.ok) return undefined;
-  const value = (name: string): Json | undefined => {
-    const member = lastMember(scan.members, name);
-    return member && (memberValue(body, member) as Json);
-  };
+  const value = (name: string): Json | undefined => valueIn(body, scan.members, name);
   const previous = asString(value('previous_response_id')) || undefined;
   const conversation = conversationId(value('conversation'));
   const refers = holds(body, reference);
@@ -211,7 +209,7 @@ function openSummaries({ sealing }: TurnMemory, caller: string, body: Uint8Array
   const input = member && memberValue(body, member);
   if (member === undefined || !Array.isArray(input)) return body;
   try {
-    const items = withOpenSummaries(sealing, caller, input as Json[]);
+    const items = withOpenSummaries(sealing, caller, input);
     return splice(body, [{ from: member.from, to: member.to, text: JSON.stringify(items) }]);
   } catch {
     throw new FailureError(strangeSummary);
@@ -257,7 +255,7 @@ function inputEdit(
     const separator = body[at] === closeBracket ? '' : ',';
     return { from: from + 1, to: from + 1, text: history.length === 0 ? '' : history.join(',') + separator };
   }
-  const own = body[from] === quote ? inputItems(memberValue(body, { key: '', from, to }) as Json) : [];
+  const own = body[from] === quote ? inputItems(memberValue(body, { from, to })) : [];
   return { from, to, text: `[${[...history, ...own.map((item) => JSON.stringify(item))].join(',')}]` };
 }
 

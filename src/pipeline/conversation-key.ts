@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lastMember, memberValue, scanMembers, type Member } from '../protocols/json-scan.ts';
+import { lastMember, memberValue, scanMembers, valueIn, type Member } from '../protocols/json-scan.ts';
 import type { Protocol } from '../protocols/protocol.ts';
 import { asObject, asString, isObject, type Json } from '../turn/json.ts';
 import type { Inbound } from './exchange.ts';
@@ -32,18 +32,15 @@ function inBody(
   const scan = scanMembers(body, ['model', ...named, 'metadata', conversation]);
   if (!scan.ok) return undefined;
   for (const name of named) {
-    const id = idOf(valueOf(body, lastMember(scan.members, name)));
+    const id = idOf(valueIn(body, scan.members, name));
     if (id !== undefined) return `${name} ${id}`;
   }
-  const metadata = asObject(valueOf(body, lastMember(scan.members, 'metadata')));
+  const metadata = asObject(valueIn(body, scan.members, 'metadata'));
   const session = metadata && sessionIn(metadata);
   if (session !== undefined) return `metadata ${session}`;
   const turns = lastMember(scan.members, conversation);
   return turns && openingOf(body, turns);
 }
-
-const valueOf = (body: Uint8Array, member: Member | undefined): Json | undefined =>
-  member && (memberValue(body, member) as Json);
 
 const idOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' && value !== '' ? value : asString(asObject(value)?.id);
@@ -53,7 +50,7 @@ function openingOf(body: Uint8Array, { from, to }: Member): string | undefined {
   const hash = createHash('sha256');
   if (body[from] === 0x22) {
     // Its second turn will have it as a message.
-    const content = to - from > messageBytesMax ? null : (memberValue(body, { key: '', from, to }) as Json);
+    const content = to - from > messageBytesMax ? null : memberValue(body, { from, to });
     return hash.update(JSON.stringify({ role: 'user', content })).digest('base64url');
   }
   let at = from + 1;
@@ -63,7 +60,7 @@ function openingOf(body: Uint8Array, { from, to }: Member): string | undefined {
     if (element === undefined) break;
     at = element.to;
     const size = element.to - element.from;
-    const message = size > messageBytesMax ? undefined : (memberValue(body, { key: '', ...element }) as Json);
+    const message = size > messageBytesMax ? undefined : memberValue(body, element);
     if (message === undefined) {
       hash.update(body.subarray(element.from, element.from + messageBytesMax));
     } else if (isByUser(message)) {

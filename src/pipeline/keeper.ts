@@ -1,9 +1,10 @@
 import { bufferOf } from '../protocols/bytes.ts';
 import { streamTap, type TapRules } from '../protocols/tap.ts';
 import type { Provider } from '../providers/provider.ts';
+import { isCompaction } from '../sessions/items.ts';
 import type { PendingState } from '../sessions/provider-state.ts';
 import type { Conversation, Snapshot, TurnMemory } from '../sessions/sessions.ts';
-import { asArray, asObject, isObject, type Json, type JsonObject } from '../turn/json.ts';
+import { asArray, asObject, type Json, type JsonObject } from '../turn/json.ts';
 import type { LaneStream } from './relay.ts';
 
 /** What is known of a turn before its reply. */
@@ -49,10 +50,7 @@ export function createKeeper(sessions: TurnMemory, turn: KeptTurn): Keeper {
     const { promise: late, resolve } = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => resolve('late'), commitMs);
     try {
-      const isCompacted = asArray(response.output).some(
-        (item) => isObject(item) && item.type === 'compaction',
-      );
-      const mode = isCompacted ? 'replace' : 'append';
+      const mode = asArray(response.output).some(isCompaction) ? 'replace' : 'append';
       provider.settle?.({ responseId: response.id as string, mode }, state.of(provider.name));
       const continues = continued(parent, conversation);
       const stored = sessions.commit({

@@ -1,3 +1,4 @@
+import type { Json } from '../turn/json.ts';
 import { bufferOf } from './bytes.ts';
 
 /** One member of the top-level object: byte offsets of its value, `to` exclusive. */
@@ -152,8 +153,14 @@ function scanFrom(bytes: Uint8Array, start: number, startDepth: 0 | 1): ScanResu
 }
 
 /** The parsed value of a member. */
-export const memberValue = (bytes: Uint8Array, member: Member): unknown =>
-  JSON.parse(text.decode(bytes.subarray(member.from, member.to)));
+export const memberValue = (bytes: Uint8Array, { from, to }: Pick<Member, 'from' | 'to'>): Json =>
+  JSON.parse(text.decode(bytes.subarray(from, to))) as Json;
+
+/** The parsed value of the member of that name, where there is one. */
+export function valueIn(bytes: Uint8Array, members: readonly Member[], key: string): Json | undefined {
+  const member = lastMember(members, key);
+  return member && memberValue(bytes, member);
+}
 
 /** The last member of that name: the one that `JSON.parse` would keep. */
 export function lastMember(members: readonly Member[], key: string): Member | undefined {

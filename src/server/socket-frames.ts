@@ -5,6 +5,7 @@ import {
   memberValue,
   scanObject,
   splice,
+  valueIn,
   type Member,
 } from '../protocols/json-scan.ts';
 import { refuse, type Failure } from '../turn/failure.ts';
@@ -124,11 +125,6 @@ function membersOf(bytes: Uint8Array, what: string): Scanned {
     });
   }
   return scan;
-}
-
-function valueIn(bytes: Uint8Array, members: readonly Member[], name: string): Json | undefined {
-  const member = lastMember(members, name);
-  return member && (memberValue(bytes, member) as Json);
 }
 
 function streamIdIn(value: Json | undefined): string | undefined {

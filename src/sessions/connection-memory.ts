@@ -1,5 +1,5 @@
 import { asArray, asString, isObject, type JsonObject } from '../turn/json.ts';
-import { isMuteItem } from './items.ts';
+import { isCompaction, isMuteItem, withoutId } from './items.ts';
 import type { LeftStates } from './provider-state.ts';
 import type { FinishedTurn, Snapshot, TurnMemory } from './sessions.ts';
 
@@ -174,16 +174,11 @@ function additions(
   native: boolean,
 ): { items: HeldItem[]; isCompacted: boolean } {
   const replied = asArray(response.output).filter(isObject);
-  const isCompacted = replied.some(({ type }) => type === 'compaction');
+  const isCompacted = replied.some(isCompaction);
   const heard = replied.filter((item) => !(native && isMuteItem(item)));
-  // Its server misses the reasoning that belongs to an id it knows; without ids the rest of the reply stands alone.
+  // The reasoning of such a reply is left out, and its server would miss it.
   const spoken = heard.length === replied.length ? heard : heard.map(withoutId);
   return { items: [...(isCompacted ? [] : inputs), ...spoken].map(heldItem), isCompacted };
-}
-
-function withoutId(item: JsonObject): JsonObject {
-  const { id: _, ...others } = item;
-  return others;
 }
 
 const heldItem = (item: JsonObject): HeldItem => heldText(JSON.stringify(item), asString(item.id));

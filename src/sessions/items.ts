@@ -37,6 +37,15 @@ const hashOf = (text: string): string =>
 export const isMuteItem = (item: JsonObject): boolean =>
   item.type === 'reasoning' && !item.encrypted_content && asArray(item.content).length === 0;
 
+/** Whether an item stands for the conversation before it. */
+export const isCompaction = (item: Json): boolean => isObject(item) && item.type === 'compaction';
+
+/** An item whose neighbour its server would miss if it knew the id; without one it stands alone. */
+export function withoutId(item: JsonObject): JsonObject {
+  const { id: _, ...others } = item;
+  return others;
+}
+
 /** Entries as one column holds them: hashes with blanks between, a mute one after a tilde. */
 export const entriesText = (entries: readonly Entry[]): string =>
   entries.map(({ hash, isMute }) => (isMute ? `~${hash}` : hash)).join(' ');

@@ -7,7 +7,7 @@ import { commitTurn, rewriteConversation } from './commit.ts';
 import { startCollector, sweep, type CollectorLimits } from './collect.ts';
 import { checkStates, type LeftStates } from './provider-state.ts';
 import { readItems, readItemsById, type Cover } from './item-store.ts';
-import { hashIn, parseEntries, shownItems, type Entry } from './items.ts';
+import { hashIn, parseEntries, shownItems, withoutId, type Entry } from './items.ts';
 import { unname } from './names.ts';
 import { writtenForm } from './written.ts';
 
@@ -322,14 +322,12 @@ export const storeAway = (cause: unknown): Failure => ({
   cause,
 });
 
-/** Its server misses the reasoning that belongs to an id it knows; without ids the rest of the reply stands alone. */
+/** The reasoning of such a reply is left out, and its server would miss it. */
 function withoutOwnIds({ entries, inputs }: Addition, texts: readonly string[]): string[] {
   const heardInputs = entries.slice(0, inputs).filter(({ isMute }) => !isMute).length;
-  return texts.map((text, i) => {
-    if (i < heardInputs) return text;
-    const { id: _, ...item } = JSON.parse(text) as JsonObject;
-    return JSON.stringify(item);
-  });
+  return texts.map((text, i) =>
+    i < heardInputs ? text : JSON.stringify(withoutId(JSON.parse(text) as JsonObject)),
+  );
 }
 
 const parsed = (text: string | undefined): Json => (text === undefined ? null : (JSON.parse(text) as Json));

@@ -1,6 +1,6 @@
 import { asArray, isObject, type Json, type JsonObject } from '../turn/json.ts';
 import { countUses } from './item-store.ts';
-import { isMuteItem, storedItem, storedValue, type Entry, type Stored } from './items.ts';
+import { isCompaction, isMuteItem, storedItem, storedValue, type Entry, type Stored } from './items.ts';
 import type { FinishedTurn } from './sessions.ts';
 
 export class SessionTooLarge extends Error {
@@ -26,7 +26,7 @@ export interface WrittenForm {
 export function writtenForm({ inputs, response, native }: FinishedTurn, bytesMax: number): WrittenForm {
   const { output, ...others } = response;
   const replied = asArray(output).filter(isObject);
-  const isCompacted = replied.some(({ type }) => type === 'compaction');
+  const isCompacted = replied.some(isCompaction);
   const items = new Map<string, Stored>();
   const keep = (stored: Stored): string => {
     items.set(stored.hash, stored);

@@ -10,6 +10,7 @@ import {
   scanObject,
   splice,
 } from '../../src/protocols/json-scan.ts';
+import type { Json, JsonObject } from '../../src/turn/json.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -29,9 +30,10 @@ describe('scanning a body', () => {
           const bytes = encoder.encode(spaced(object, gap));
           const result = scanObject(bytes);
           if (!result.ok) throw new Error(result.why);
-          const parsed = JSON.parse(decoder.decode(bytes)) as Record<string, unknown>;
+          const parsed = JSON.parse(decoder.decode(bytes)) as Record<string, Json>;
           expect(result.members.map((member) => member.key)).toEqual(Object.keys(parsed));
-          for (const member of result.members) expect(memberValue(bytes, member)).toEqual(parsed[member.key]);
+          for (const member of result.members)
+            expect(memberValue(bytes, member)).toEqual(parsed[member.key]!);
         },
       ),
     );
@@ -149,7 +151,7 @@ describe('large bodies', () => {
     ['white space', `\n { "model" : "a/b" ,"messages":[${JSON.stringify(padding)}], "stream" : true } \n`],
   ])('are read as JSON.parse reads them: %s', (_, body) => {
     const bytes = bytesOf(body);
-    const { model, stream, stream_options } = JSON.parse(decoder.decode(bytes)) as Record<string, unknown>;
+    const { model, stream, stream_options } = JSON.parse(decoder.decode(bytes)) as JsonObject;
     expect(bytes.length).toBeGreaterThan(largeBytesMin);
     expect(found(bytes)).toEqual({ model, stream, stream_options });
   });

@@ -1,9 +1,9 @@
 import {
   lastMember,
-  memberValue,
   scanMembers,
   scanObject,
   splice,
+  valueIn,
   type Member,
 } from '../../protocols/json-scan.ts';
 import { refuse } from '../../turn/failure.ts';
@@ -33,10 +33,7 @@ export function shapeResponses(
   const scan = found.ok ? found : scanObject(body);
   if (!scan.ok) refuse(`the request body is not valid JSON: ${scan.why} (byte ${scan.offset})`);
   const member = (name: string): Member | undefined => lastMember(scan.members, name);
-  const value = (name: string): Json | undefined => {
-    const at = member(name);
-    return at && (memberValue(body, at) as Json);
-  };
+  const value = (name: string): Json | undefined => valueIn(body, scan.members, name);
   refuseStranger(value('previous_response_id'), 'previous_response_id', 'Previous response');
   refuseStranger(value('conversation'), 'conversation', 'Conversation');
 
