@@ -3,6 +3,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { anonymousAccount, configuredAccount, type Account } from './accounts/account.ts';
 import { createVault } from './accounts/vault.ts';
 import { secretsOf } from './config/secrets.ts';
+import { fixedSettings } from './config/fixed-settings.ts';
 import { isLoopback, type Config, type ProviderSchemas } from './config/schema.ts';
 import { idleWatch } from './pipeline/idle-watch.ts';
 import { createOrigins } from './pipeline/origins.ts';
@@ -296,19 +297,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       tokens.stop();
     },
   };
-}
-
-/** Settings that differ and are read once, at the start. */
-function fixedSettings(before: Config, after: Config): string[] {
-  const changed: string[] = [];
-  for (const name of ['host', 'port', 'idle_ms', 'keep_alive_ms', 'drain_ms'] as const) {
-    if (before.server[name] !== after.server[name]) changed.push(`server.${name}`);
-  }
-  if (before.server.body_bytes_max < after.server.body_bytes_max) changed.push('server.body_bytes_max');
-  if (before.store !== after.store) changed.push('store');
-  if (before.log.format !== after.log.format) changed.push('log.format');
-  if (before.log.level !== after.log.level) changed.push('log.level');
-  return changed;
 }
 
 const dayMs = 24 * 3600_000;
