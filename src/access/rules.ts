@@ -30,6 +30,12 @@ export const rulesSchema = z.strictObject({
 
 export type KeyRules = z.infer<typeof rulesSchema>;
 
+/** How long a caller's turns are kept, where its key has a time of its own; 0 for not at all. */
+export function retentionMsOf(rules: KeyRules | undefined): number | undefined {
+  const days = rules?.retention_days;
+  return days === undefined ? undefined : days * dayMs;
+}
+
 /** The windows that budgets run over, in UTC; a week begins on Monday. */
 export const windows = ['day', 'week', 'month'] as const;
 export type Window = (typeof windows)[number];

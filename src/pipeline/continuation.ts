@@ -1,4 +1,4 @@
-import type { Caller } from '../access/gatekeeper.ts';
+import { retentionMsOf } from '../access/rules.ts';
 import { holds } from '../protocols/bytes.ts';
 import {
   cutMembers,
@@ -64,7 +64,7 @@ export async function continueTurn(
   const previous = asString(value('previous_response_id')) || undefined;
   const conversation = conversationId(value('conversation'));
   const refers = holds(body, reference);
-  const retentionMs = retentionOf(inbound.caller);
+  const retentionMs = retentionMsOf(inbound.caller.key?.rules);
   const isStored = value('store') !== false && deps.sessions?.limits.isOn === true && retentionMs !== 0;
   const isKept = inbound.operation === 'turn' && (isStored || inbound.memory !== undefined);
   const isPlain = previous === undefined && conversation === undefined && !refers;
@@ -128,14 +128,6 @@ export async function continueTurn(
         : undefined,
   };
 }
-
-/** How long a caller's turns are kept, where its key has a time of its own; 0 for not at all. */
-export function retentionOf({ key }: Caller): number | undefined {
-  const days = key?.rules.retention_days;
-  return days === undefined ? undefined : days * dayMs;
-}
-
-const dayMs = 24 * 3600_000;
 
 interface Past {
   readonly snapshot?: Snapshot;

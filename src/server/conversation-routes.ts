@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import type { Caller } from '../access/gatekeeper.ts';
-import { retentionOf } from '../pipeline/continuation.ts';
+import { retentionMsOf } from '../access/rules.ts';
 import type { PipelineDeps } from '../pipeline/exchange.ts';
 import {
   storeAway,
@@ -119,7 +119,7 @@ async function store(
   caller: Caller,
   said: Pick<FinishedTurn, 'parent' | 'conversation' | 'inputs'>,
 ): Promise<void> {
-  const retentionMs = retentionOf(caller);
+  const retentionMs = retentionMsOf(caller.key?.rules);
   if (sessions === undefined || !sessions.limits.isOn || retentionMs === 0) {
     refuse('This gateway keeps no conversations for you.', undefined, noStore);
   }
