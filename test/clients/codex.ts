@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { modules, secondWords, shellPrompt, type Client, type Command, type Task } from './client.ts';
+import {
+  modules,
+  secondWords,
+  shellCommand,
+  shellPrompt,
+  type Client,
+  type Command,
+  type Task,
+} from './client.ts';
 
 export const codex: Client = {
   name: 'Codex CLI',
@@ -23,6 +31,22 @@ export const codexPatching: Client = {
     command(
       task,
       `Use the apply_patch tool with \`*** Begin Patch\n*** Add File: seen.txt\n+${task.secret}\n*** End Patch\`.`,
+    ),
+};
+
+/**
+ * With one of its newest models it has one tool, whose input is a program, and offers it in the conversation. The catalog
+ * knows the bare name only, here too.
+ */
+export const codexScripting: Client = {
+  ...codex,
+  name: 'Codex CLI with its newest form of tools',
+  shellTool: undefined,
+  model: 'gpt-5.6-sol',
+  command: (task) =>
+    command(
+      task,
+      `Use the exec tool with \`const it = await tools.exec_command({cmd: "${shellCommand}"}); text(it.output ?? it);\`, then tell me what it says.`,
     ),
 };
 

@@ -10,7 +10,7 @@ export interface DuoModel {
 
 export const duoClaude: DuoModel = { model: 'claude-sonnet-5', upstream: 'messages' };
 export const duoGpt: DuoModel = { model: 'gpt-5.6-sol', upstream: 'responses' };
-/** For Codex CLI: it offers no tools of the ordinary kind to a model that it knows better than the demo does. */
+/** Codex CLI offers it tools of the ordinary kind, beside the conversation. */
 export const duoDatedGpt: DuoModel = { model: 'gpt-5.4-2026-03-05', upstream: 'responses' };
 
 export interface Duo {

@@ -15,6 +15,7 @@ import {
   codexPatching,
   codexResumed,
   codexResuming,
+  codexScripting,
 } from './codex.ts';
 import { duoClaude, duoDatedGpt, duoGpt, type DuoModel } from './duo.ts';
 import { geminiCli } from './gemini-cli.ts';
@@ -44,6 +45,7 @@ const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
 const onDuo: readonly (readonly [Client, readonly DuoModel[]])[] = [
   [claudeCode, [duoClaude, duoGpt]],
   [codex, [duoDatedGpt, duoClaude]],
+  [codexScripting, [duoGpt]],
 ];
 
 const ways: readonly Way[] = [

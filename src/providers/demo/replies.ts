@@ -137,8 +137,12 @@ function chosenTools(request: TurnRequest, text = toolText(request)): ChosenTool
   return request.parallelTools === false ? wanted.slice(0, 1) : wanted;
 }
 
-const offeredTools = (request: TurnRequest): ChosenTool[] =>
-  request.tools.flatMap((tool): ChosenTool[] =>
+/** What the request offers, and what joins in the course of its conversation. */
+const offeredTools = ({ tools, turns }: TurnRequest): ChosenTool[] =>
+  [
+    ...tools,
+    ...turns.flatMap(({ parts }) => parts.flatMap((part) => (part.kind === 'tool_change' && part.add) || [])),
+  ].flatMap((tool): ChosenTool[] =>
     tool.family === 'namespace'
       ? (tool.tools ?? []).map((inner) => ({ tool: inner, namespace: tool.name }))
       : tool.family === 'function' || tool.family === 'custom'

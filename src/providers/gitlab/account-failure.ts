@@ -12,7 +12,8 @@ export type Trouble =
   | 'token_refused'
   | 'instance_not_configured'
   | 'gateway_token_refused'
-  | 'grant_not_for_proxy';
+  | 'grant_not_for_proxy'
+  | 'chat_closed';
 
 /** Each with its cure, for people. */
 export const cures: Readonly<Record<Trouble, string>> = {
@@ -34,7 +35,9 @@ export const cures: Readonly<Record<Trouble, string>> = {
   gateway_token_refused:
     'the AI gateway does not take the token that GitLab has just given for it: try later, and check that gateway_url belongs to this instance',
   grant_not_for_proxy:
-    'the AI gateway does not let this kind of grant ask models: set `grant: third_party_agents`',
+    'the grant that GitLab gives it does not let it ask models: `grant: third_party_agents`, the usual setting, gives one that may; where it is set, the seat or credits must be for the GitLab Duo Agent Platform',
+  chat_closed:
+    'the login is good, but GitLab’s chat service is not open to it: it is for GitLab’s own team, and on other instances for those whose administrator has enabled `access_rest_chat`; `rest_fallback: code-suggestions` asks the other service',
 };
 
 const kinds: Partial<Record<Trouble, { kind: FailureKind; status: number }>> = {

@@ -4,6 +4,7 @@ import type { Failure } from '../../turn/failure.ts';
 import { isObject, asString } from '../../turn/json.ts';
 import { accountFailure, type Trouble } from './account-failure.ts';
 import { objectOf } from './instance.ts';
+import { stableName } from './models.ts';
 
 /** A refusal of the gateway itself, as opposed to one of the model's vendor. */
 export interface Refusal {
@@ -38,7 +39,11 @@ export function refusalOf(status: number, text: string, asked: Asked): Refusal |
     // In a vendor's words it is the gateway's own key there that was refused.
     return isObject(body.error)
       ? {
-          failure: atFault(`the AI gateway was refused by the vendor of ${model}`, 502, upstream),
+          failure: atFault(
+            `the AI gateway was refused by the vendor of ${model}: a gateway of your own needs a key of that vendor, any other is GitLab’s affair`,
+            502,
+            upstream,
+          ),
           mend: 'grant',
         }
       : trouble('gateway_token_refused', 'grant');
@@ -51,7 +56,7 @@ export function refusalOf(status: number, text: string, asked: Asked): Refusal |
     if (error === 'not_entitled') return trouble('no_entitlement', 'again');
     if (detail === undefined) return undefined;
     if (/mismatch/i.test(detail)) return trouble('gateway_token_refused', 'grant');
-    return trouble('no_entitlement');
+    return trouble('grant_not_for_proxy');
   }
   if (status === 400 && detail !== undefined) {
     if (/unsupported model/i.test(detail)) return { failure: unsupportedModel(model, upstream) };
@@ -60,7 +65,7 @@ export function refusalOf(status: number, text: string, asked: Asked): Refusal |
   }
   // Whether a count has a route is for the caller to find out.
   if (status === 404 && detail !== undefined && operation === 'turn')
-    return { failure: atFault('the AI gateway does not know this route', 502, upstream) };
+    return { failure: atFault('the AI gateway does not know this route: check gateway_url', 502, upstream) };
   if (status >= 500 && detail !== undefined)
     return { failure: atFault(`the AI gateway failed: ${plain(detail)}`, status, upstream) };
   if (status >= 400 && status < 500 && text.trim() === '')
@@ -85,7 +90,7 @@ const unsupportedModel = (model: string, upstream: Failure['upstream']): Failure
   kind: 'not_found',
   scope: 'model',
   status: 404,
-  message: `the AI gateway does not have the model ${model}`,
+  message: `the AI gateway does not have the model ${model}: ask for one of the list, or for ${stableName}`,
   code: 'model_not_found',
   retryable: false,
   upstream,

@@ -120,8 +120,12 @@ export function createGrants(instance: Instance, door: Door, nowMs: () => number
       if (slot.grant !== undefined && slot.grant.token !== refused.token) return slot.grant;
       if (slot.minting === undefined) {
         if (nowMs() - (slot.replacedMs ?? -Infinity) < disownedMs) return undefined;
-        slot.replacedMs = nowMs();
         slot.grant = undefined;
+        // Only one that was given can be refused too: whoever comes late to a replacement that failed hears why.
+        mint(slot, account).then(
+          () => (slot.replacedMs = nowMs()),
+          () => undefined,
+        );
       }
       return waiting(mint(slot, account), signal);
     },

@@ -86,6 +86,8 @@ export function troubleOf(door: Door, { status, headers, body }: Answer): Troubl
       return 'insufficient_credits';
     case 403:
       if (/^insufficient_(?:granular_)?scope$/.test(asString(body.error) ?? '')) return 'insufficient_scope';
+      // GitLab always says why; what stands in front of it may not.
+      if (words === '') return undefined;
       return /direct connections are disabled/i.test(words) ? 'direct_access_off' : 'no_entitlement';
     default:
       return undefined;

@@ -5,16 +5,20 @@ import type { RestService } from './capabilities.ts';
 import type { Answer } from './instance.ts';
 import { retryAfterMs, troubleOf, wordsOf } from './mint-failures.ts';
 
-/** Failures of the way by the gateway after which a text may be asked for by REST: none but having no access to it. */
-const opens: ReadonlySet<string> = new Set([
-  'no_entitlement',
-  'direct_access_off',
-  'no_direct_access',
-  'proxy_not_enabled',
+/**
+ * Failures of the way by the gateway after which a text may be asked for by REST, with the status that says so: none but
+ * having no access to it. One that is said by another status is another matter, and a narrow token is too narrow there.
+ */
+const opens: ReadonlyMap<string, number> = new Map([
+  ['no_entitlement', 403],
+  ['direct_access_off', 403],
+  ['no_direct_access', 404],
+  ['proxy_not_enabled', 402],
 ]);
 
 /** Whether a failure is one that the fallback is for. */
-export const mayFallBack = (failure: Failure): boolean => opens.has(failure.code ?? '');
+export const mayFallBack = ({ code = '', upstream }: Failure): boolean =>
+  opens.has(code) && opens.get(code) === upstream?.status;
 
 /** What a refusal of one of GitLab's REST services means. */
 export function restFailure(account: Account, service: RestService, answer: Answer): Failure {
@@ -22,7 +26,7 @@ export function restFailure(account: Account, service: RestService, answer: Answ
   const upstream = { status };
   // The chat is closed to most people, and says no more than that.
   const trouble =
-    service === 'chat' && status === 404 ? 'no_entitlement' : troubleOf('code_suggestions', answer);
+    service === 'chat' && status === 404 ? 'chat_closed' : troubleOf('code_suggestions', answer);
   if (trouble !== undefined) return accountFailure(account, trouble, upstream);
   const words = wordsOf(body);
   const message = `GitLab’s ${service} service answered ${status}${words === '' ? '' : `: ${words}`}`;

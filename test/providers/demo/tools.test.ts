@@ -48,6 +48,22 @@ describe('the demo model that calls tools', () => {
     expect(argumentsFor('Use Bash with `ls -l`.')).toEqual({ command: 'ls -l' });
   });
 
+  test('calls one that is offered in the conversation, also in a namespace', () => {
+    const exec = { type: 'custom', name: 'exec', format: { type: 'text' } };
+    const turn = openaiResponses.decodeRequest({
+      model: 'tools',
+      input: [
+        { type: 'additional_tools', tools: [{ type: 'namespace', name: 'functions', tools: [exec] }] },
+        { role: 'user', content: 'Use exec with `ls -l`.' },
+      ],
+    });
+    const events = demoModels['tools']!(turn, 'resp_1');
+    expect(events.filter((event) => event.kind === 'part_start').map(({ part }) => part)).toContainEqual(
+      expect.objectContaining({ kind: 'tool_call', name: 'exec', namespace: 'functions', family: 'custom' }),
+    );
+    expect(JSON.stringify(events)).toContain('ls -l');
+  });
+
   test('heeds what was typed, not a reminder that a client puts behind it', () => {
     expect(argumentsFor('Use Bash with `ls -l`.', 'Never run `json.py`.')).toEqual({ command: 'ls -l' });
   });

@@ -3,6 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { cures } from '../../../src/providers/gitlab/account-failure.ts';
+import { createGrants } from '../../../src/providers/gitlab/grant.ts';
+import { mayFallBack } from '../../../src/providers/gitlab/rest-failures.ts';
 import type { Failure } from '../../../src/turn/failure.ts';
 import { accountsCalled, ask } from '../../gateway/setup.ts';
 import { corpusJson, corpusRoot } from '../../support/corpus.ts';
@@ -159,6 +161,27 @@ describe('a refused grant', () => {
     expect(failure.message).toContain('18.3');
   });
 
+  test('by what stands in front of GitLab says nothing of the account, and opens no other way', async () => {
+    const blocked = Object.assign(
+      async () =>
+        new Response('<html>Blocked</html>', { status: 403, headers: { 'content-type': 'text/html' } }),
+      { preconnect: () => undefined },
+    );
+    const grants = createGrants(
+      { url: simulated.url, userAgent: 't', fetch: blocked },
+      'third_party_agents',
+      Date.now,
+    );
+    const { failure } = await grants.of(patAccount('t'), new AbortController().signal).then(
+      () => {
+        throw new Error('a grant was given');
+      },
+      (error: { failure: Failure }) => error,
+    );
+    expect(failure).toMatchObject({ scope: 'provider', code: 'no_grant', status: 502 });
+    expect(mayFallBack(failure)).toBe(false);
+  });
+
   test('for want of a good token is never one for want of a seat, nor the other way round', () => {
     const dead = mintTable.filter(([name]) => /expired|revoked/.test(name));
     expect(dead.every(([, , told]) => told.code === 'token_refused')).toBe(true);
@@ -185,7 +208,11 @@ const gatewayTable: [RefusalName, times: number, Told][] = [
     { ...account, kind: 'billing', status: 402, code: 'insufficient_credits', says: /Credits/ },
   ],
   ['gateway-errors/not-entitled.403', 2, { ...noDuo, code: 'no_entitlement', says: /seat or credits/ }],
-  ['gateway-errors/scope-not-in-token.403', 1, { ...noDuo, code: 'no_entitlement', says: /seat or credits/ }],
+  [
+    'gateway-errors/scope-not-in-token.403',
+    1,
+    { ...noDuo, code: 'grant_not_for_proxy', says: /seat or credits must be for the GitLab Duo Agent/ },
+  ],
   ['gateway-errors/token-rejected.401', 2, { ...noDuo, code: 'gateway_token_refused', says: /gateway_url/ }],
   ['gateway-errors/realm-mismatch.401', 2, { ...noDuo, code: 'gateway_token_refused', says: /gateway/ }],
   ['gateway-errors/instance-mismatch.401', 2, { ...noDuo, code: 'gateway_token_refused', says: /gateway/ }],
@@ -227,7 +254,7 @@ const gatewayTable: [RefusalName, times: number, Told][] = [
       status: 404,
       code: 'model_not_found',
       retryable: false,
-      says: /claude-sonnet-5/,
+      says: /claude-sonnet-5: ask for one of the list, or for gitlab-duo/,
     },
   ],
   [
@@ -241,7 +268,11 @@ const gatewayTable: [RefusalName, times: number, Told][] = [
     1,
     { scope: 'request', status: 400, retryable: false, says: /not JSON/ },
   ],
-  ['gateway-errors/path-not-allowed.404', 1, { scope: 'provider', status: 502, says: /route/ }],
+  [
+    'gateway-errors/path-not-allowed.404',
+    1,
+    { scope: 'provider', status: 502, says: /route: check gateway_url/ },
+  ],
   [
     'gateway-errors/bad-gateway.502',
     1,

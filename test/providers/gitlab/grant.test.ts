@@ -101,6 +101,27 @@ describe('a grant', () => {
     expect(simulated.mints).toHaveLength(2);
   });
 
+  test('whose replacement fails is told so to all, also to those who hear of the refusal later', async () => {
+    const grants = createGrants({ url: simulated.url, userAgent: 't', fetch }, 'third_party_agents', nowMs);
+    const { signal } = new AbortController();
+    const login = (token: string) => ({ ...patAccount(token), secret: { token, more: { login: 'l-1' } } });
+    const account = login(simulated.office.pat());
+    const refused = await grants.of(account, signal);
+    for (const token of simulated.office.tokens.values()) token.revoked = true;
+    // The second hears of the refusal only when the first has failed to get another.
+    for (let i = 0; i < 2; i++)
+      expect(await failureOf(grants.replace(account, refused, signal))).toMatchObject({
+        code: 'token_refused',
+      });
+    expect(simulated.mints).toHaveLength(2);
+    const renewed = login(simulated.office.pat());
+    const given = await grants.of(renewed, signal);
+    for (const late of [account, renewed])
+      expect((await grants.replace(late, refused, signal))?.token).toBe(given.token);
+    expect(await grants.replace(renewed, given, signal)).not.toBeUndefined();
+    expect(simulated.mints).toHaveLength(4);
+  });
+
   test('is not replaced without end when the gateway takes none', async () => {
     const provider = providerFor(simulated, {}, nowMs);
     const account = patAccount(simulated.office.pat());

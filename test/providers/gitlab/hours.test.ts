@@ -32,11 +32,13 @@ type Way = 'a personal access token' | 'OAuth';
 async function logIn(way: Way): Promise<void> {
   const more = way === 'OAuth' ? { client_id: application.id } : { api_key: simulated.office.pat() };
   running = await startGateway(simulated, more);
-  if (way !== 'OAuth') return;
-  const provider = running.gateway.provider('duo')!;
-  const { url, finish } = await provider.login!.oauth!.begin('http://127.0.0.1:8085/callback');
-  const answer = await fetch(url, { redirect: 'manual' });
-  await keepLogin(running.state, provider, await finish(answer.headers.get('location')!));
+  if (way === 'OAuth') {
+    const provider = running.gateway.provider('duo')!;
+    const { url, finish } = await provider.login!.oauth!.begin('http://127.0.0.1:8085/callback');
+    const answer = await fetch(url, { redirect: 'manual' });
+    await keepLogin(running.state, provider, await finish(answer.headers.get('location')!));
+  }
+  atLogin = { mints: simulated.mints.length, refreshes: refreshes() };
 }
 
 /** The minute that the clock shows. */
@@ -44,8 +46,10 @@ const at = (): number => (Date.now() - startMs) / minute;
 const refreshes = (): number =>
   simulated.office.forms.filter((form) => form.get('grant_type') === 'refresh_token').length;
 
+/** Since the login. */
+let atLogin: { readonly mints: number; readonly refreshes: number };
+
 async function turns(count: number): Promise<void> {
-  const [mintsBefore, refreshesBefore] = [simulated.mints.length, refreshes()];
   const statuses = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const stream = i % 2 === 0;
@@ -55,10 +59,12 @@ async function turns(count: number): Promise<void> {
     }),
   );
   expect(statuses.filter((isServed) => !isServed)).toEqual([]);
-  // What is renewed behind the turns is waited for, so that the next burst finds it.
+  // What is renewed behind the turns is waited for, so that the next burst finds it. It was asked for before they ended.
   await Bun.sleep(simulated.mintMs + 20);
-  for (let i = mintsBefore; i < simulated.mints.length; i++) minted.push(at());
-  for (let i = refreshesBefore; i < refreshes(); i++) renewed.push(at());
+  while (simulated.minting > 0) await Bun.sleep(simulated.mintMs);
+  await Bun.sleep(20);
+  while (atLogin.mints + minted.length < simulated.mints.length) minted.push(at());
+  while (atLogin.refreshes + renewed.length < refreshes()) renewed.push(at());
 }
 
 describe.each(['a personal access token', 'OAuth'] as const)('with %s', (way) => {
@@ -66,7 +72,6 @@ describe.each(['a personal access token', 'OAuth'] as const)('with %s', (way) =>
     '200 turns at once, every %d minutes over three lives of a grant, ask for one in each',
     async (step) => {
       await logIn(way);
-      const atLogin = simulated.mints.length;
       simulated.mintMs = 10;
       for (let now = 0; now < 180; now += step) {
         setSystemTime(startMs + now * minute);
@@ -75,7 +80,7 @@ describe.each(['a personal access token', 'OAuth'] as const)('with %s', (way) =>
       // A new one comes at the earliest when five minutes of the last are left.
       const gaps = minted.slice(1).map((time, i) => time - minted[i]!);
       expect(gaps.filter((gap) => gap < 55)).toEqual([]);
-      expect(simulated.mints.length - atLogin).toBe(minted.length);
+      expect(simulated.mints.length - atLogin.mints).toBe(minted.length);
       expect(minted.length).toBeLessThanOrEqual(4);
       expect(minted.length).toBeGreaterThanOrEqual(2);
       // A login is good for two hours.
@@ -98,17 +103,23 @@ describe.each(['a personal access token', 'OAuth'] as const)('with %s', (way) =>
     expect(simulated.mints.filter(({ refused }) => refused)).toEqual([]);
   });
 
-  test('a machine whose clock stood still while it slept gets another grant by being refused once', async () => {
-    await logIn(way);
-    await turns(1);
-    for (const grant of simulated.proxy.issued.values()) grant.revoked = true;
-    if (way === 'OAuth') for (const token of simulated.office.tokens.values()) token.endsMs = 0;
-    // A login that is younger is not renewed for being refused.
-    setSystemTime(startMs + minute);
-    await turns(20);
-    expect(refreshes()).toBe(way === 'OAuth' ? 1 : 0);
-    expect(running.state.health.list()).toEqual([]);
-  });
+  test.each([0, 10])(
+    'a machine whose clock stood still while it slept gets another grant by being refused once; refusals come %d ms apart',
+    async (apartMs) => {
+      await logIn(way);
+      await turns(1);
+      // So that some hear of it before the login is renewed, some while it is, and some after.
+      simulated.proxy.refusalsApartMs = apartMs;
+      simulated.office.tokenMs = 10 * apartMs;
+      for (const grant of simulated.proxy.issued.values()) grant.revoked = true;
+      if (way === 'OAuth') for (const token of simulated.office.tokens.values()) token.endsMs = 0;
+      // A login that is younger is not renewed for being refused.
+      setSystemTime(startMs + minute);
+      await turns(20);
+      expect(refreshes()).toBe(way === 'OAuth' ? 1 : 0);
+      expect(running.state.health.list()).toEqual([]);
+    },
+  );
 
   test('nobody is asked for anything while nobody uses it', async () => {
     await logIn(way);

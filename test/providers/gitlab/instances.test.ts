@@ -160,6 +160,27 @@ describe('a model that an administrator has pinned', () => {
     expect(login.profile!.pinned_model).toBe('Sonnet elsewhere');
   });
 
+  test('for a whole instance is told where the grant speaks for no group', async () => {
+    work.namespace = undefined;
+    work.pinned = pinned;
+    const provider = providerFor(work);
+    const login = await provider.login!.token!.take(work.office.pat());
+    expect(login.profile!.pinned_model).toBe('Claude Sonnet 4.6 - Anthropic (claude-sonnet-4-6)');
+    expect(work.graphqlAsked).toEqual([undefined]);
+  });
+
+  test('is no matter where there is no group and GitLab wants one: the login is good, and serves', async () => {
+    com.namespace = undefined;
+    com.pinned = pinned;
+    const provider = providerFor(com);
+    const token = com.office.pat();
+    const login = await provider.login!.token!.take(token);
+    expect(login.profile).toMatchObject({ verdict: 'ok' });
+    expect(login.profile).not.toHaveProperty('pinned_model');
+    expect((await send(provider, patAccount(token))).status).toBe(200);
+    expect(com.graphqlAsked[0]).toBeUndefined();
+  });
+
   test('stands in the list of models once an account was used, and is asked for once a day', async () => {
     com.pinned = pinned;
     let now = Date.now();

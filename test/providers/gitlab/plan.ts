@@ -22,6 +22,10 @@ const thinking = here(
 const byHistory = here('clients', 'calls two tools at once and brings the whole history; streaming: %p');
 const offered = here('tools', '%s arrives as it was offered');
 const called = here('tools', 'a call with %s and its result arrive as they were made');
+const lightTools = here(
+  'namespaces',
+  'they go up as they are, and so does what was called and what came of it',
+);
 const overSocket = here('sockets', 'a conversation with tools on %s goes up by %s');
 const cell = here('capabilities', 'by %s is as the matrix says');
 const perLife = here(
@@ -78,7 +82,7 @@ export const features: readonly Feature[] = [
     feature: 'tools, several at once',
     need: 'required',
     state: 'native',
-    proofs: [offered, called, thinking],
+    proofs: [offered, called, lightTools, thinking],
   },
   {
     feature: 'reasoning carried over turns',
@@ -209,7 +213,13 @@ export const tasks: readonly Task[] = [
   {
     task: '3.2 tools',
     result: 'native; refused by REST with the name of the field',
-    proofs: [offered, called, clients, here('rest', 'more than text is refused with the name of its field')],
+    proofs: [
+      offered,
+      called,
+      lightTools,
+      clients,
+      here('rest', 'more than text is refused with the name of its field'),
+    ],
   },
   {
     task: '3.3 tokens and usage',

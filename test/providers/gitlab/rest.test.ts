@@ -36,7 +36,6 @@ const boundaries: [RefusalName, where: 'mint' | 'gateway', mayFall: boolean][] =
   ['gateway-errors/namespace-not-allowlisted.402', 'gateway', true],
   ['gateway-errors/instance-not-allowlisted.402', 'gateway', true],
   ['gateway-errors/not-entitled.403', 'gateway', true],
-  ['gateway-errors/scope-not-in-token.403', 'gateway', true],
   // A dead or narrow token, and what its owner has to set.
   ['auth/token-revoked.401', 'mint', false],
   ['auth/token-expired.401', 'mint', false],
@@ -44,6 +43,8 @@ const boundaries: [RefusalName, where: 'mint' | 'gateway', mayFall: boolean][] =
   ['auth/insufficient-scope.403', 'mint', false],
   ['gateway-token/third-party-direct-access.no-default-namespace.503', 'mint', false],
   ['gateway-token/code-suggestions-direct-access.no-default-namespace.422', 'mint', false],
+  // A grant that is good for something else.
+  ['gateway-errors/scope-not-in-token.403', 'gateway', false],
   // Limits, credits and failures.
   ['gateway-token/code-suggestions-direct-access.503', 'mint', false],
   ['gateway-token/rate-limited.429', 'mint', false],
@@ -93,6 +94,36 @@ describe('the fallback', () => {
       expect(response.headers.get('dragoman-transport')).toBe('rest-code-suggestions');
       expect(text).toContain('return a + b');
     }
+  });
+
+  test('after an instance that is too old for grants of agents', async () => {
+    simulated.isOld = true;
+    await start();
+    const response = await ask(running!, 'messages', { model });
+    expect([response.status, response.headers.get('dragoman-transport')]).toEqual([
+      200,
+      'rest-code-suggestions',
+    ]);
+  });
+
+  test.each([
+    ['gateway-token/code-suggestions-direct-access.disabled.403', true],
+    ['gateway-token/code-suggestions-direct-access.unpaid.403', true],
+    // The service would answer the same to the same account.
+    ['rest/code-suggestions.not-entitled.401', false],
+    ['gateway-token/code-suggestions-direct-access.not-rolled-out.400', false],
+    ['gateway-token/code-suggestions-direct-access.no-default-namespace.422', false],
+    ['gateway-token/code-suggestions-direct-access.quota.402', false],
+    ['gateway-token/code-suggestions-direct-access.503', false],
+    ['gateway-token/rate-limited.429', false],
+    ['auth/insufficient-scope.403', false],
+    ['auth/token-revoked.401', false],
+  ] as const)('after %s at the other endpoint: %p', async (name, mayFall) => {
+    refuseTwice(name, 'mint');
+    await start({ grant: 'code_suggestions' });
+    const response = await ask(running!, 'messages', { model });
+    expect(simulated.rest.asked).toHaveLength(mayFall ? 1 : 0);
+    expect(response.status === 200).toBe(mayFall);
   });
 
   test.each(boundaries.filter(([, , mayFall]) => mayFall))(
@@ -215,6 +246,21 @@ describe('more than text is refused with the name of its field', () => {
     expect(simulated.rest.asked).toEqual([]);
   });
 
+  test('input, where tools are offered in the conversation', async () => {
+    await start({ transport: 'rest' });
+    const { name, parameters } = tool.function;
+    const response = await ask(running!, 'responses', {
+      model: 'duo/gpt-5.6-sol',
+      input: [
+        { type: 'additional_tools', role: 'developer', tools: [{ type: 'function', name, parameters }] },
+        { role: 'user', content: 'hi' },
+      ],
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { param: 'input' } });
+    expect(simulated.rest.asked).toEqual([]);
+  });
+
   test('however often, and a text is served right after it', async () => {
     const accounts = ['one', 'two'].map((name) => ({ name, api_key: simulated.office.pat(undefined, name) }));
     running = await startGateway(simulated, { accounts, transport: 'rest' });
@@ -259,7 +305,9 @@ describe('the chat service', () => {
     await start({ transport: 'rest', rest_fallback: 'chat' });
     const response = await ask(running!, 'messages', { model });
     expect(response.status).toBe(403);
-    expect(await response.text()).toContain('the login is good');
+    const words = await response.text();
+    expect(words).toContain('the login is good');
+    expect(words).toContain('`rest_fallback: code-suggestions` asks the other service');
   });
 });
 

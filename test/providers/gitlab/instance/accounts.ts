@@ -31,6 +31,8 @@ export function tokenOffice(nowMs: () => number) {
     deviceAnswers: [] as DeviceAnswer[],
     /** Forms that the token endpoint was sent. */
     forms: [] as URLSearchParams[],
+    /** How long an answer about a login takes. */
+    tokenMs: 0,
 
     pat(scopes: readonly string[] = ['ai_features', 'read_user'], user?: string): string {
       const token = `glpat-${'x'.repeat(16)}-${++count}`;
@@ -92,6 +94,7 @@ export function tokenOffice(nowMs: () => number) {
     async token(request: Request): Promise<Response> {
       const form = new URLSearchParams(await request.text());
       office.forms.push(form);
+      if (office.tokenMs > 0) await Bun.sleep(office.tokenMs);
       const isOurs =
         form.get('client_id') === application.id &&
         (form.get('client_secret') ?? undefined) === application.secret;

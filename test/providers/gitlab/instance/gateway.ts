@@ -53,6 +53,8 @@ export function modelProxy(nowMs: () => number) {
     passed: [] as Passed[],
     /** Requests that the gateway refused, by what it said. */
     refused: [] as RefusalName[],
+    /** Each refusal comes this much later than the one before. */
+    refusalsApartMs: 0,
     /** What vendors answer next, first to last. */
     replies: [] as Reply[],
     /** Answers in place of the vendors, where those are played by somebody else. */
@@ -94,8 +96,9 @@ export function modelProxy(nowMs: () => number) {
     },
   };
 
-  function no(name: RefusalName): Response {
-    proxy.refused.push(name);
+  async function no(name: RefusalName): Promise<Response> {
+    const before = proxy.refused.push(name) - 1;
+    if (proxy.refusalsApartMs > 0) await Bun.sleep(before * proxy.refusalsApartMs);
     return refuse(name);
   }
 

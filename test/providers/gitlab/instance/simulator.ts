@@ -18,6 +18,8 @@ export interface Simulated {
   readonly mints: { readonly door: string; readonly user: string; readonly refused?: RefusalName }[];
   /** What the next who ask for a grant are told, first to last. */
   readonly mintRefusals: RefusalName[];
+  /** Before GitLab 18.3 the endpoint for agents is not there. */
+  isOld: boolean;
   /** How long a grant is good, in seconds. */
   grantSeconds: number;
   /** Grants that are waited for just now. */
@@ -27,6 +29,8 @@ export interface Simulated {
   /** What a grant's answer has beside its token. */
   grantMore: Record<string, unknown>;
   realm: 'saas' | 'self-managed';
+  /** The group that the users of a grant belong to; an instance of one's own may have none. */
+  namespace: string | undefined;
   /** What an administrator has pinned; nothing without. */
   pinned: { name: string; ref: string } | undefined;
   /** The namespaces that were asked about. */
@@ -59,7 +63,7 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
     simulated.mints.push({ door, user: known.user, refused });
     if (refused !== undefined) return refuse(refused);
     const n = ++grants;
-    const claims = claimsOf(simulated.realm, n, known.user, door);
+    const claims = claimsOf(simulated, n, known.user, door);
     const token = `gateway-token-${String(n).padStart(20, '0')}`;
     const endsMs = nowMs() + simulated.grantSeconds * 1000;
     const scopes =
@@ -90,6 +94,18 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
     if (!/aiChatAvailableModels\(rootNamespaceId: \$rootNamespaceId\)/.test(query))
       return Response.json({ errors: [{ message: "Field doesn't exist on type 'Query'" }] });
     simulated.graphqlAsked.push(variables.rootNamespaceId);
+    // At GitLab.com models are pinned for a group, elsewhere for the whole instance.
+    if (variables.rootNamespaceId === undefined && simulated.realm === 'saas')
+      return Response.json({
+        data: { aiChatAvailableModels: null },
+        errors: [
+          {
+            message:
+              "The resource that you are attempting to access does not exist or you don't have permission to perform this action",
+            path: ['aiChatAvailableModels'],
+          },
+        ],
+      });
     const pinnedModel = simulated.pinned ?? null;
     return Response.json({ data: { aiChatAvailableModels: { pinnedModel } } });
   }
@@ -98,7 +114,7 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
     const { method } = request;
     switch (`${method} ${path}`) {
       case 'POST /api/v4/ai/third_party_agents/direct_access':
-        return mint(request, 'third_party_agents');
+        return simulated.isOld ? notFound() : mint(request, 'third_party_agents');
       case 'POST /api/v4/code_suggestions/direct_access':
         return mint(request, 'code_suggestions');
       case 'POST /api/v4/code_suggestions/completions':
@@ -118,7 +134,7 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
       case 'POST /oauth/token':
         return office.token(request);
       default:
-        return Response.json({ error: '404 Not Found' }, { status: 404 });
+        return notFound();
     }
   }
 
@@ -153,11 +169,13 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
     rest,
     mints: [],
     mintRefusals: [],
+    isOld: false,
     grantSeconds: 3600,
     minting: 0,
     mintMs: 0,
     grantMore: {},
     realm: 'saas',
+    namespace: '1000000',
     pinned: undefined,
     graphqlAsked: [],
     list: undefined,
@@ -168,9 +186,11 @@ export function startInstance(nowMs: () => number = Date.now, root = '/gitlab'):
   return simulated;
 }
 
+const notFound = (): Response => Response.json({ error: '404 Not Found' }, { status: 404 });
+
 /** The headers of a grant, in the mixed case that real ones have. */
 const claimsOf = (
-  realm: Simulated['realm'],
+  { realm, namespace }: Simulated,
   n: number,
   user: string,
   door: string,
@@ -184,8 +204,10 @@ const claimsOf = (
   'x-gitlab-unit-primitive':
     door === 'third_party_agents' ? 'ai_gateway_model_provider_proxy' : 'complete_code',
   'X-Gitlab-Is-Team-Member': 'false',
-  'x-gitlab-namespace-id': '1000000',
-  'X-Gitlab-Root-Namespace-Id': '1000000',
+  ...(namespace !== undefined && {
+    'x-gitlab-namespace-id': namespace,
+    'X-Gitlab-Root-Namespace-Id': namespace,
+  }),
   'x-gitlab-organization-id': '1',
   'X-Gitlab-Authentication-Type': 'oidc',
   'x-api-key': 'drop-me',
