@@ -23,9 +23,11 @@ export async function configImport(
     await host.stderr.write(`error: ${escapeControls(message)}\n`);
     return 1;
   };
-  const bytes = readFileSync(resolve(host.cwd, name));
+  const bytes = await Bun.file(resolve(host.cwd, name))
+    .slice(0, fileBytesMax + 1)
+    .bytes();
   if (bytes.length > fileBytesMax) return complain(`${name} is larger than any configuration`);
-  const imported = importConfig(bytes.toString('utf8'), {
+  const imported = importConfig(Buffer.from(bytes).toString('utf8'), {
     format: flags.from,
     kinds: Object.keys(providerSchemas),
     languages: [Bun.JSON5.parse, Bun.TOML.parse],

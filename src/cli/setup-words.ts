@@ -6,6 +6,7 @@ import { diff } from './diff.ts';
 import type { Host } from './host.ts';
 import { escapeControls } from '../telemetry/escape.ts';
 import { redactor } from '../telemetry/redact.ts';
+import type { Json } from '../turn/json.ts';
 
 /** What is to become of the files, without the keys in them. */
 export const shownDiff = (plans: readonly Plan[]): string => plans.map(fileDiff).join('');
@@ -20,14 +21,25 @@ function fileDiff(file: Plan): string {
   return escapeLines(head + masked(changes, file));
 }
 
-/** Nothing of the key, nor of what stood in its place before. */
+/** Nothing of the key, nor of what stood in its place before, nor of a stranger's that stands in the same line. */
 function masked(text: string, { format, now, settings }: Plan): string {
   const data = now === undefined ? {} : format.parse(now.text);
   const secrets = settings
     .filter(({ role }) => role === 'key')
     .flatMap(({ path, value }) => [valueAt(data, path), value])
     .filter((secret) => typeof secret === 'string');
-  return redactor(secrets).redact(text);
+  return redactor([...secrets, ...secretsIn(data)]).redact(text);
+}
+
+const secretNames = /(?:key|token|secret|passw(?:or)?d|credential|authorization)s?$/i;
+
+/** The texts whose names, or the names of what they stand in, are those of secrets. */
+function secretsIn(value: Json, isSecret = false): string[] {
+  if (typeof value === 'string') return isSecret ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    secretsIn(inner, isSecret || secretNames.test(name)),
+  );
 }
 
 const escapeLines = (text: string): string =>

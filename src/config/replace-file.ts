@@ -13,7 +13,9 @@ export function whereItIs(path: string): { path: string; isNew: boolean } {
 /** Whoever watches the file must never see half of it; and it may hold secrets. */
 export function replaceFile(path: string, text: string | Uint8Array, mode: number): void {
   const next = `${path}.${process.pid}.new`;
-  writeFileSync(next, text, { mode });
+  // What a process that was killed has left there, or somebody else has put there: a link would be followed.
+  rmSync(next, { force: true });
+  writeFileSync(next, text, { mode, flag: 'wx' });
   // What the process masks off new files is no part of the mode that was asked for.
   chmodSync(next, mode);
   try {

@@ -49,6 +49,8 @@ export function createOrigins(vault: Pick<Vault, 'seal' | 'open' | 'keyId'>): Or
     },
     read(caller, sealed) {
       if (!sealed.startsWith(own)) return 'unknown';
+      // None of ours is that long, and what is not ours is not remembered at length.
+      if (sealed.length > headCharsMin) return 'strange';
       return remembered(readAs, `${caller}\n${sealed}`, () => {
         try {
           const [provider, account, model] = JSON.parse(vault.open(sealed, about(caller))) as string[];

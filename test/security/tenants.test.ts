@@ -4,19 +4,23 @@ import { createVault } from '../../src/accounts/vault.ts';
 import { allAdminRoutes } from '../../src/server/admin.ts';
 import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
+import { conversationBackup } from '../../src/sessions/backup.ts';
+import { exportStore, importStore } from '../../src/store/backup.ts';
+import type { Store } from '../../src/store/store.ts';
 import { hello, pathOf, startBench, surfaceNames, type Bench } from '../gateway/setup.ts';
 
 setDefaultTimeout(60_000);
 
 let bench: Bench;
 let state: State;
+let store: Store;
 const keys = { alice: '', bob: '', admin: '' };
 const ids = { response: '', conversation: '', item: '', key: '' };
 /** What only Alice may see again. */
 const secret = 'the-words-of-alice-4711';
 
 beforeAll(async () => {
-  const store = await openStore('sqlite::memory:');
+  store = await openStore('sqlite::memory:');
   state = await openState({ stored: { store, vault: createVault(new Uint8Array(32).fill(3)) } });
   bench = startBench({ state });
   for (const name of ['alice', 'bob'] as const) {
@@ -62,13 +66,19 @@ describe('the id of somebody else’s response or conversation', () => {
     ['DELETE', 'a response', (id) => `/v1/responses/${id.response}`],
     ['GET', 'a conversation', (id) => `/v1/conversations/${id.conversation}`],
     ['DELETE', 'a conversation', (id) => `/v1/conversations/${id.conversation}`],
+    ['POST', 'a conversation', (id) => `/v1/conversations/${id.conversation}`],
+    ['GET', 'the items of a conversation', (id) => `/v1/conversations/${id.conversation}/items`],
+    ['POST', 'the items of a conversation', (id) => `/v1/conversations/${id.conversation}/items`],
+    ['GET', 'an item', (id) => `/v1/conversations/${id.conversation}/items/${id.item}`],
+    ['DELETE', 'an item', (id) => `/v1/conversations/${id.conversation}/items/${id.item}`],
     ['GET', 'a response of one provider', (id) => `/responses/v1/responses/${id.response}`],
   ];
 
   test.each(asking)('%s %s: is as unknown as one that never was', async (method, _, path) => {
     const never = { ...ids, response: 'resp_never', conversation: 'conv_never' };
-    const response = await call(method, path(ids), 'bob');
-    const unknown = await call(method, path(never), 'bob');
+    const body = method === 'POST' ? { metadata: {}, items: [{ role: 'user', content: 'bob' }] } : undefined;
+    const response = await call(method, path(ids), 'bob', body);
+    const unknown = await call(method, path(never), 'bob', body);
     expect([response.status, unknown.status]).toEqual([404, 404]);
     const text = await worded(response, ids.response, ids.conversation);
     expect(text).toBe(await worded(unknown, 'resp_never', 'conv_never'));
@@ -103,7 +113,52 @@ describe('the id of somebody else’s response or conversation', () => {
     for (const request of bench.upstream.requests) expect(request.text).not.toContain(secret);
   });
 
+  test('opens nothing through a conversation of one’s own either', async () => {
+    const own = await (await call('POST', '/v1/conversations', 'bob', {})).json();
+    for (const method of ['GET', 'DELETE']) {
+      const response = await call(method, `/v1/conversations/${own.id}/items/${ids.item}`, 'bob');
+      expect(response.status).toBe(404);
+      expect(await response.text()).not.toContain(secret);
+    }
+    const items = [{ type: 'item_reference', id: ids.item }];
+    const made = await call('POST', `/v1/conversations/${own.id}/items`, 'bob', { items });
+    expect(await made.text()).not.toContain(secret);
+    const begun = await call('POST', '/v1/conversations', 'bob', { items });
+    expect(await begun.text()).not.toContain(secret);
+    expect(await (await call('GET', `/v1/conversations/${own.id}/items`, 'bob')).text()).not.toContain(
+      secret,
+    );
+  });
+
+  test('is no more known where a backup was brought in, and known to its owner', async () => {
+    const stored = await openStore('sqlite::memory:');
+    const lines: string[] = [];
+    for await (const line of exportStore(store, conversationBackup)) lines.push(line);
+    expect(lines.join('')).not.toContain(secret);
+    await importStore(stored, lines, 'alone', conversationBackup);
+    const vault = createVault(new Uint8Array(32).fill(3));
+    const other = await openState({ stored: { store: stored, vault } });
+    const elsewhere = startBench({ state: other });
+    try {
+      const mallory = (await other.keys!.create({ name: 'alice' })).secret;
+      const status = async (key: string, path: string) =>
+        (await fetch(elsewhere.url + path, { headers: { authorization: `Bearer ${key}` } })).status;
+      for (const path of [`/v1/responses/${ids.response}`, `/v1/conversations/${ids.conversation}/items`]) {
+        expect([path, await status(keys.alice, path)]).toEqual([path, 200]);
+        for (const stranger of [keys.bob, mallory])
+          expect([path, await status(stranger, path)]).toEqual([path, 404]);
+      }
+    } finally {
+      await elsewhere.stop();
+      await other.close();
+    }
+  });
+
   test('and nothing of it is gone for its owner', async () => {
+    const items = await (
+      await call('GET', `/v1/conversations/${ids.conversation}/items?order=asc`, 'alice')
+    ).json();
+    expect(items.data[0].content[0].text).toBe(secret);
     expect((await call('GET', `/v1/responses/${ids.response}`, 'alice')).status).toBe(200);
     expect((await call('GET', `/v1/conversations/${ids.conversation}`, 'alice')).status).toBe(200);
   });
