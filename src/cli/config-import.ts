@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { importConfig, type ImportFormat } from '../config/import/index.ts';
 import { checkConfig } from '../config/load.ts';

@@ -6,7 +6,6 @@ import { diff } from './diff.ts';
 import type { Host } from './host.ts';
 import { escapeControls } from '../telemetry/escape.ts';
 import { redactor } from '../telemetry/redact.ts';
-import type { Json } from '../turn/json.ts';
 
 /** What is to become of the files, without the keys in them. */
 export const shownDiff = (plans: readonly Plan[]): string => plans.map(fileDiff).join('');
@@ -34,7 +33,7 @@ function masked(text: string, { format, now, settings }: Plan): string {
 const secretNames = /(?:key|token|secret|passw(?:or)?d|credential|authorization)s?$/i;
 
 /** The texts whose names, or the names of what they stand in, are those of secrets. */
-function secretsIn(value: Json, isSecret = false): string[] {
+function secretsIn(value: unknown, isSecret = false): string[] {
   if (typeof value === 'string') return isSecret ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, inner]) =>

@@ -12,6 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dotenv } from '../../src/cli/clients/dotenv.ts';
+import { change, EditError, read, type Format } from '../../src/cli/clients/format.ts';
+import { jsonc } from '../../src/cli/clients/jsonc.ts';
+import { toml } from '../../src/cli/clients/toml.ts';
 import { clientNames, programs } from '../../src/cli/clients/names.ts';
 import { replaceFile } from '../../src/config/replace-file.ts';
 import { newPerson, type Person } from '../cli/setup-host.ts';
@@ -126,6 +130,36 @@ describe.skipIf(process.platform === 'win32')('dragoman run', () => {
       }
     },
   );
+});
+
+describe('what a gateway elsewhere calls its models', () => {
+  const names = [
+    'x"\n[mcp_servers.evil]\ncommand = "evil"',
+    "x'\nEVIL=1\n$(evil)`evil`\\",
+    '"""\nevil = 1',
+    '${EVIL}',
+    '"},"mcp":{"evil":{"command":"evil"}},"x":{"y":"',
+    '\u0000\u001b[2J',
+    '__proto__',
+  ];
+  const formats: readonly [string, Format][] = [
+    ['TOML', toml],
+    ['JSON', jsonc],
+    ['variables', dotenv],
+  ];
+
+  test.each(formats)('becomes a value in %s and nothing else, or is refused', (_, format) => {
+    for (const name of names) {
+      let text: string;
+      try {
+        text = change(format, '', ['model'], name);
+      } catch (error) {
+        expect(error).toBeInstanceOf(EditError);
+        continue;
+      }
+      expect([name, { ...read(format, text) }]).toEqual([name, { model: name }]);
+    }
+  });
 });
 
 describe('a file that is replaced', () => {

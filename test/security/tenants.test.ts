@@ -135,7 +135,7 @@ describe('the id of somebody else’s response or conversation', () => {
     const lines: string[] = [];
     for await (const line of exportStore(store, conversationBackup)) lines.push(line);
     expect(lines.join('')).not.toContain(secret);
-    await importStore(stored, lines, 'alone', conversationBackup);
+    await importStore(stored, lines.join(''), 'alone', conversationBackup);
     const vault = createVault(new Uint8Array(32).fill(3));
     const other = await openState({ stored: { store: stored, vault } });
     const elsewhere = startBench({ state: other });
@@ -166,6 +166,49 @@ describe('the id of somebody else’s response or conversation', () => {
   test('ids are too long to be guessed', () => {
     expect(ids.conversation.length).toBeGreaterThanOrEqual(5 + 32);
     expect(ids.response.length).toBeGreaterThan(5);
+  });
+});
+
+describe('the list of models', () => {
+  const forms: readonly [string, string, Record<string, string>][] = [
+    ['OpenAI’s form', '/v1/models', {}],
+    ['Anthropic’s form', '/v1/models', { 'anthropic-version': '2023-06-01' }],
+    [
+      'Claude Code’s form',
+      '/v1/models',
+      { 'anthropic-version': '2023-06-01', 'user-agent': 'claude-cli/2.1.0' },
+    ],
+    ['Gemini’s form', '/v1beta/models', {}],
+    ['Codex CLI’s form', '/v1/models?client_version=0.169.0', {}],
+    ['Codex CLI’s form by its name', '/v1/models', { 'user-agent': 'codex_cli_rs/0.169.0 (Linux)' }],
+    ['Codex CLI’s form for its own login', '/backend-api/messages/models', {}],
+  ];
+
+  test.each(forms)('has what the key may ask for and no word of more, in %s', async (_, path, headers) => {
+    const listed = async (rules: object) => {
+      const { secret: shown } = await state.keys!.create({ name: 'narrow', rules });
+      const answer = await fetch(bench.url + path, {
+        headers: { ...headers, authorization: `Bearer ${shown}`, 'if-none-match': '*' },
+      });
+      return { status: answer.status, etag: answer.headers.get('etag'), text: await answer.text() };
+    };
+    const all = await listed({});
+    const narrow = await listed({ providers: ['chat'] });
+    const none = await listed({ models: ['nobody/nothing'] });
+    expect([all.status, narrow.status, none.status]).toEqual([200, 200, 200]);
+    expect(all.text).toContain(path.includes('backend-api') ? '"m"' : 'messages/m');
+    for (const other of ['messages/m', 'responses/m', 'gemini/m']) {
+      expect(narrow.text).not.toContain(other);
+      expect(none.text).not.toContain(other);
+    }
+    expect(none.text).not.toContain('chat/m');
+    // With the tag of somebody else’s list nothing is told of it.
+    if (all.etag !== null) expect(none.etag).not.toBe(all.etag);
+  });
+
+  test('is told to nobody without a key, in no form', async () => {
+    for (const [, path, headers] of forms)
+      expect((await fetch(bench.url + path, { headers })).status).toBe(401);
   });
 });
 

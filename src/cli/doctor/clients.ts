@@ -50,7 +50,7 @@ function checkClient(
       return {
         check: 'clients',
         level: 'note',
-        what: `${title} was set up and is pointed elsewhere now${pointed === undefined ? '' : `: ${pointed}`}`,
+        what: `${title} was set up and is pointed elsewhere now${pointed === undefined ? '' : `: ${URL.parse(pointed)?.origin ?? 'no address'}`}`,
         cure: `${again} points it here again, --undo forgets it`,
       };
     return { check: 'clients', level: 'ok', what: `${title} is not pointed here` };

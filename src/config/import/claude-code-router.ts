@@ -48,11 +48,11 @@ function providerOf(draft: Draft, entry: Source): DraftProvider | undefined {
       `what ${name} changes of requests is not done here; the upstream's protocol is spoken as it is`,
     );
   if (speaks('anthropic') || url.pathname.endsWith('/v1/messages')) {
-    return { type: 'anthropic', base_url: address.replace(/\/v1\/messages\/?$/, ''), ...rest };
+    return { type: 'anthropic', base_url: literal(address.replace(/\/v1\/messages\/?$/, '')), ...rest };
   }
   if (speaks('gemini') || url.hostname === 'generativelanguage.googleapis.com')
     return { type: 'google', ...rest };
-  return { type: 'openai', base_url: chatRoot(address), protocols: ['openai-chat'], ...rest };
+  return { type: 'openai', base_url: literal(chatRoot(address)), protocols: ['openai-chat'], ...rest };
 }
 
 /** The transformers that a provider names, as `use: [name, [name, options]]`. */

@@ -53,7 +53,7 @@ function keyList(draft: Draft, source: Source, list: string): void {
     const protocols = type === 'openai' ? { protocols: ['openai-responses'] } : {};
     const provider = {
       type,
-      ...(base !== '' && { base_url: base }),
+      ...(base !== '' && { base_url: literal(base) }),
       ...protocols,
       ...headersOf(draft, group),
     };
@@ -67,7 +67,7 @@ function compatible(draft: Draft, entry: Source): void {
     return;
   }
   const name = entry.text('name') ?? 'compatible';
-  const base_url = entry.text('base-url') ?? '';
+  const base_url = literal(entry.text('base-url') ?? '');
   const keys = entry.objects('api-key-entries');
   const provider = { type: 'openai', base_url, protocols: ['openai-chat'], ...headersOf(draft, [entry]) };
   add(draft, name, provider, keys, [entry]);

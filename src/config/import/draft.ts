@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { escapeControls } from '../../telemetry/escape.ts';
 import { reservedNames } from '../schema.ts';
 import type { ImportNote } from './source.ts';
 
@@ -10,7 +11,7 @@ export interface DraftAccount {
   readonly priority?: number;
 }
 
-/** A provider as dragoman.yaml has it; its key is already in the form of dragoman.yaml. */
+/** A provider as dragoman.yaml has it; its keys, address and headers are {@link literal} or references already. */
 export interface DraftProvider {
   readonly type: string;
   readonly base_url?: string;
@@ -63,7 +64,7 @@ export class Draft {
 
   listen(host: string | undefined, port: number | undefined, path: string): void {
     if (host !== undefined && !/^(?:127(?:\.\d+){3}|localhost|::1)$/.test(host)) {
-      this.#server.host = host;
+      this.#server.host = literal(host);
       this.note(path, 'beyond loopback the gateway starts with a key only: `dragoman keys create NAME`');
     }
     if (port !== undefined && Number.isInteger(port) && port > 0 && port < 65_536) this.#server.port = port;
@@ -77,12 +78,26 @@ export class Draft {
   yaml(from: string): string {
     const config = {
       ...(Object.keys(this.#server).length > 0 && { server: this.#server }),
-      providers: [...this.#providers].map(([name, provider]) => ({ name, ...provider })),
+      providers: [...this.#providers].map(([name, provider]) => ({
+        name,
+        ...provider,
+        ...(provider.models && { models: provider.models.map(literal) }),
+      })),
       ...(this.#strategy !== undefined && { routing: { strategy: this.#strategy } }),
-      ...(this.#aliases.size > 0 && { models: Object.fromEntries(this.#aliases) }),
+      ...(this.#aliases.size > 0 && {
+        models: Object.fromEntries([...this.#aliases].map(([name, targets]) => [name, targets.map(literal)])),
+      }),
     };
-    return `# Made from ${from}.\n${stringify(config, { lineWidth: 0 })}`;
+    return `# Made from ${from}.\n${written(config)}`;
   }
+}
+
+/** Only between quotes can a character be written by its number, as those must be that a terminal would obey. */
+function written(config: object): string {
+  const text = stringify(config, { lineWidth: 0 });
+  const lines = (each: string): string => each.split('\n').map(escapeControls).join('\n');
+  if (lines(text) === text) return text;
+  return lines(stringify(config, { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE' }));
 }
 
 /** Text that dragoman.yaml takes as it is, references to the environment excepted. */

@@ -82,7 +82,7 @@ function placed(
   const headers = params.take('extra_headers');
   const extra = typeof headers === 'object' && headers !== null ? { headers: textsOf(headers) } : {};
   if (base === undefined) return { ...vendor, ...key, ...extra };
-  if (base.startsWith('os.environ/')) {
+  if (variable.test(base)) {
     draft.note(params.at('api_base'), 'an address from the environment is checked once it is set');
     return { ...vendor, base_url: keyText(base), protocols: ['openai-chat'], ...key, ...extra };
   }
@@ -91,17 +91,20 @@ function placed(
     return { ...vendor, ...key, ...extra };
   }
   if (vendor.type !== 'openai')
-    return { ...vendor, base_url: base.replace(/\/v1\/?$/, ''), ...key, ...extra };
+    return { ...vendor, base_url: literal(base.replace(/\/v1\/?$/, '')), ...key, ...extra };
   // Whoever gives an address means a compatible server, which may know Chat Completions only.
-  return { type: 'openai', base_url: chatRoot(base), protocols: ['openai-chat'], ...key, ...extra };
+  return { type: 'openai', base_url: literal(chatRoot(base)), protocols: ['openai-chat'], ...key, ...extra };
 }
 
 const textsOf = (headers: object): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, literal(String(value))]));
 
 /** `os.environ/NAME` is `${NAME}` here. */
-const keyText = (text: string | undefined): string | undefined =>
-  text?.startsWith('os.environ/') ? `\${${text.slice('os.environ/'.length)}}` : text && literal(text);
+const variable = /^os\.environ\/([A-Za-z_]\w*)$/;
+function keyText(text: string | undefined): string | undefined {
+  const name = text && variable.exec(text)?.[1];
+  return name ? `\${${name}}` : text && literal(text);
+}
 
 /** `fallbacks: [{alias: [other, …]}]` in either of the two sections that may hold it. */
 function fallbacks(draft: Draft, section: Source): void {
