@@ -31,6 +31,7 @@ export async function configImport(
     format: flags.from,
     kinds: Object.keys(providerSchemas),
     languages: [Bun.JSON5.parse, Bun.TOML.parse],
+    escape: escapeControls,
   });
   if (!imported.ok) return complain(`${name} cannot be imported: ${imported.problem}`);
 

@@ -1,5 +1,4 @@
 import { stringify } from 'yaml';
-import { escapeControls } from '../../telemetry/escape.ts';
 import { reservedNames } from '../schema.ts';
 import type { ImportNote } from './source.ts';
 
@@ -74,8 +73,8 @@ export class Draft {
     this.#strategy = name;
   }
 
-  /** The file's text. */
-  yaml(from: string): string {
+  /** The file's text; `escape` writes characters that a terminal would obey as `\uXXXX`. */
+  yaml(from: string, escape: (line: string) => string): string {
     const config = {
       ...(Object.keys(this.#server).length > 0 && { server: this.#server }),
       providers: [...this.#providers].map(([name, provider]) => ({
@@ -88,14 +87,14 @@ export class Draft {
         models: Object.fromEntries([...this.#aliases].map(([name, targets]) => [name, targets.map(literal)])),
       }),
     };
-    return `# Made from ${from}.\n${written(config)}`;
+    return `# Made from ${from}.\n${written(config, escape)}`;
   }
 }
 
 /** Only between quotes can a character be written by its number, as those must be that a terminal would obey. */
-function written(config: object): string {
+function written(config: object, escape: (line: string) => string): string {
   const text = stringify(config, { lineWidth: 0 });
-  const lines = (each: string): string => each.split('\n').map(escapeControls).join('\n');
+  const lines = (each: string): string => each.split('\n').map(escape).join('\n');
   if (lines(text) === text) return text;
   return lines(stringify(config, { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE' }));
 }

@@ -32,6 +32,8 @@ export interface ImportOptions {
   readonly kinds: readonly string[];
   /** What it may be written in beside YAML, such as TOML. They go first: JSON with comments passes for strange YAML. */
   readonly languages?: readonly Language[];
+  /** Writes characters that a terminal would obey as `\uXXXX`; none of them is a line end. They stay unless given. */
+  readonly escape?: (line: string) => string;
 }
 
 /**
@@ -42,7 +44,8 @@ export interface ImportOptions {
  * const imported = importConfig(readFileSync('config.yaml', 'utf8'), { kinds: ['openai'] });
  * if (imported.ok) process.stdout.write(imported.yaml);
  */
-export function importConfig(text: string, { format, kinds, languages = [] }: ImportOptions): Imported {
+export function importConfig(text: string, options: ImportOptions): Imported {
+  const { format, kinds, languages = [], escape = (line) => line } = options;
   const value = read(text, languages);
   if (value === undefined)
     return { ok: false, problem: 'it is neither JSON, YAML nor TOML that makes an object' };
@@ -51,7 +54,12 @@ export function importConfig(text: string, { format, kinds, languages = [] }: Im
     return { ok: false, problem: `it is of none of these programs: ${importFormats.join(', ')}` };
   }
   const draft = readers[found](value, kinds);
-  return { ok: true, format: found, yaml: draft.yaml(`a configuration of ${found}`), notes: draft.notes };
+  return {
+    ok: true,
+    format: found,
+    yaml: draft.yaml(`a configuration of ${found}`, escape),
+    notes: draft.notes,
+  };
 }
 
 const readers: Record<ImportFormat, (value: unknown, kinds: readonly string[]) => Draft> = {
