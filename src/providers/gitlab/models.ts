@@ -21,7 +21,7 @@ export interface ListedModel {
 }
 
 /** The name that stays the same whatever models come and go. */
-const stableName = 'gitlab-duo';
+export const stableName = 'gitlab-duo';
 
 /** What the stable name stands for, unless the configuration says otherwise: the first of these that there is. */
 export const usualPreference: readonly string[] = [
