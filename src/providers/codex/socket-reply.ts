@@ -4,9 +4,16 @@ import { byteQueue } from './byte-queue.ts';
 import { limitHeaders } from './socket-limits.ts';
 import type { Connection } from './socket.ts';
 
-/** Nothing of a reply has come and nothing will: the turn can be sent again, in full. */
+/** Nothing of what a reply says has come and nothing will: the turn can be sent again, in full. */
 export class SocketLost extends Error {
   override readonly name = 'SocketLost';
+  /** The backend had taken the turn up, which may have cost something. */
+  readonly hasBegun: boolean;
+
+  constructor(why: string, hasBegun: boolean) {
+    super(why);
+    this.hasBegun = hasBegun;
+  }
 }
 
 export interface ReplyHooks {
@@ -16,6 +23,14 @@ export interface ReplyHooks {
   ended(completed?: { readonly responseId: string; readonly output: readonly Json[] }): void;
 }
 
+/** With these the backend takes a turn up, and says nothing yet. */
+const preliminary: ReadonlySet<string> = new Set([
+  'response.created',
+  'response.queued',
+  'response.in_progress',
+]);
+/** How long a reply that says nothing yet is kept back, so that nobody has it when its connection breaks. */
+const heldMsMax = 10_000;
 /** After these nothing follows. */
 const terminal: ReadonlySet<string> = new Set([
   'response.completed',
@@ -31,24 +46,28 @@ const ofConnection: ReadonlySet<string> = new Set([
 /** The headers that a reply over HTTP is read for. */
 const ofReplies = /^(?:x-[\w-]{1,128}|retry-after(?:-ms)?)$/i;
 /**
- * Sends the frame of a turn, and gives the reply the form of one over HTTP. It is there with its first event; an error
- * before that is a reply of its status. Rejects with {@link SocketLost}, or with the signal's reason.
+ * Sends the frame of a turn, and gives the reply the form of one over HTTP. It is there as soon as it says something,
+ * or after `heldMs`; an error before that is a reply of its status. Rejects with {@link SocketLost}, or with the
+ * signal's reason.
  */
 export function carryTurn(
   connection: Connection,
   frame: string,
   signal: AbortSignal,
   hooks: ReplyHooks,
+  heldMs = heldMsMax,
 ): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   let head = new Headers({ 'content-type': 'text/event-stream', 'dragoman-transport': 'websocket' });
   const body = byteQueue(connection, () => leave());
   const output: string[] = [];
+  let held: ReturnType<typeof setTimeout> | undefined;
   let hasBegun = false;
   let isOver = false;
 
   function finish(completed?: Parameters<ReplyHooks['ended']>[0]): void {
     isOver = true;
+    clearTimeout(held);
     signal.removeEventListener('abort', leave);
     hooks.ended(completed);
   }
@@ -60,10 +79,12 @@ export function carryTurn(
     else reject(error);
   }
   const leave = (): void => fail(signal.reason ?? new Error('the reply is not wanted any more'));
+  const lost = (why: string): SocketLost => new SocketLost(why, held !== undefined);
 
   function begin(): void {
     if (hasBegun) return;
     hasBegun = true;
+    clearTimeout(held);
     const response = new Response(body.stream, { status: 200, headers: head });
     // They go on growing: what is told in mid reply explains how it ends.
     head = response.headers;
@@ -71,8 +92,9 @@ export function carryTurn(
   }
 
   function pass(type: string, text: string): void {
-    begin();
     body.push(sseText(type, /[\r\n]/.test(text) ? JSON.stringify(JSON.parse(text)) : text));
+    if (preliminary.has(type)) held ??= setTimeout(begin, heldMs);
+    else begin();
   }
 
   function tell(headers: Record<string, unknown>): void {
@@ -90,7 +112,7 @@ export function carryTurn(
     const { type: _, headers, status: one, status_code: other, ...said } = objectOf(text);
     const error = asObject(said.error) ?? asObject(asObject(said.body)?.error);
     if (!hasBegun && ofConnection.has(asString(error?.code) ?? '')) {
-      fail(new SocketLost(asString(error?.code)));
+      fail(lost(asString(error?.code) ?? ''));
       return;
     }
     tell(asObject(headers) ?? {});
@@ -139,10 +161,10 @@ export function carryTurn(
           frameCame(text);
         } catch (error) {
           // No frame of the protocol: another way may bring a better one.
-          fail(hasBegun ? error : new SocketLost('the reply could not be read'));
+          fail(hasBegun ? error : lost('the reply could not be read'));
         }
       },
-      cut: () => fail(hasBegun ? cutError() : new SocketLost('the connection was closed')),
+      cut: () => fail(hasBegun ? cutError() : lost('the connection was closed')),
     });
   }
   return promise;

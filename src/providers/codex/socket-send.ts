@@ -31,7 +31,7 @@ export interface SenderDeps extends Pick<ProviderDeps, 'fetch' | 'openSocket'> {
 
 /**
  * Sends requests over sockets as long as that works, and over HTTP when it does not. Nothing is sent again once a reply
- * has begun.
+ * says something.
  */
 export function eitherSender({ fetch, openSocket, pool, nowMs }: SenderDeps) {
   /** By account: until when its requests go over HTTP. */
@@ -64,7 +64,7 @@ export function eitherSender({ fetch, openSocket, pool, nowMs }: SenderDeps) {
     turn: ComparedTurn,
     request: EitherRequest,
     signal: AbortSignal,
-  ): Promise<Response | undefined> {
+  ): Promise<Response | SocketLost> {
     const frame = writeFrame(turn, connection.memory, nowMs());
     connection.memory = undefined;
     try {
@@ -76,7 +76,7 @@ export function eitherSender({ fetch, openSocket, pool, nowMs }: SenderDeps) {
         },
       });
     } catch (error) {
-      if (error instanceof SocketLost) return undefined;
+      if (error instanceof SocketLost) return error;
       throw error;
     }
   }
@@ -87,10 +87,15 @@ export function eitherSender({ fetch, openSocket, pool, nowMs }: SenderDeps) {
       return overHttpNow(request, signal);
     const turn = compared(socket);
     const known = pool.take(turn.key, turn.token, ({ memory }) => continues(turn, memory));
+    if (known !== undefined) {
+      const served = await over(known, turn, request, signal);
+      if (!(served instanceof SocketLost)) return served;
+      // A turn that the backend had taken up is sent once more only, on the way that breaks least.
+      if (served.hasBegun) return overHttpNow(request, signal);
+    }
     // What was lost on a connection at rest is worth a new one; what a new one loses is not.
-    const served = known && (await over(known, turn, request, signal));
-    if (served !== undefined) return served;
     const fresh = await opened(turn, signal);
-    return (fresh && (await over(fresh, turn, request, signal))) ?? overHttpNow(request, signal);
+    const served = fresh && (await over(fresh, turn, request, signal));
+    return served === undefined || served instanceof SocketLost ? overHttpNow(request, signal) : served;
   };
 }

@@ -260,6 +260,41 @@ describe('a reply', () => {
   });
 });
 
+describe('a reply that the backend has only announced', () => {
+  const hooks = { told() {}, ended() {} };
+  const created = '{"type":"response.created"}';
+
+  test('is lost with its connection, and nobody has heard of it', async () => {
+    const connection = fake();
+    const asked = carryTurn(connection, '{}', new AbortController().signal, hooks);
+    connection.heard!.frame(created);
+    connection.heard!.cut();
+    expect(await asked.catch((error: unknown) => error)).toMatchObject({ name: 'SocketLost', hasBegun: true });
+  });
+
+  test('is of the status of the error that follows', async () => {
+    const connection = fake();
+    const asked = carryTurn(connection, '{}', new AbortController().signal, hooks);
+    connection.heard!.frame(created);
+    connection.heard!.frame('{"type":"error","status":429,"error":{"code":"usage_limit_reached"}}');
+    const response = await asked;
+    expect([response.status, await response.json()]).toEqual([
+      429,
+      { error: { code: 'usage_limit_reached' } },
+    ]);
+  });
+
+  test('is not kept from the client for ever, and then breaks off', async () => {
+    const connection = fake();
+    const asked = carryTurn(connection, '{}', new AbortController().signal, hooks, 10);
+    connection.heard!.frame(created);
+    const reader = (await asked).body!.getReader();
+    expect(Buffer.from((await reader.read()).value!).toString()).toContain(created);
+    connection.heard!.cut();
+    expect(await reader.read().catch(({ code }: { code?: string }) => code)).toBe('ECONNRESET');
+  });
+});
+
 describe('a connection', () => {
   test('on which nothing moves any more after a rest is given up', async () => {
     const server = Bun.serve({

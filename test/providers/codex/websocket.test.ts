@@ -218,6 +218,37 @@ describe('a connection', () => {
     expect(bench.records.at(-1)).toMatchObject({ outcome: 'ok', attempts: 1 });
   });
 
+  test.each([
+    ['at rest before', true, [1, 1, undefined]],
+    ['new', false, [1, undefined]],
+  ] as const)(
+    'that breaks when the backend has only taken the turn up costs the client nothing: one %s',
+    async (_which, rested, expected) => {
+      await using bench = await start();
+      const one = talk(bench);
+      if (rested) await one.say('hi');
+      const [created] = await events(new Response(replies.text()));
+      const progress = { ...created!, type: 'response.in_progress' };
+      bench.backend.answers.push({ frames: [created!, progress], endsIn: 'cut' });
+      const list = await events(await one.say('and now?'));
+      expect(list.filter(({ type }) => type === 'response.created')).toHaveLength(1);
+      expect([textOf(list), list.at(-1)!.type]).toEqual(['Hello', 'response.completed']);
+      expect([bench.backend.faults, connections(bench)]).toEqual([[], [...expected]]);
+      expect(bench.records.at(-1)).toMatchObject({ outcome: 'ok', attempts: 1, account: 'account-0' });
+      expect((await one.say('and then?')).headers.get('dragoman-transport')).toBe('websocket');
+    },
+  );
+
+  test('that breaks so, where HTTP fails too, is one failure and no third try', async () => {
+    await using bench = await start();
+    const [created] = await events(new Response(replies.text()));
+    bench.backend.answers.push({ frames: [created!], endsIn: 'cut' }, 'reset');
+    const list = await events(await post(bench, '/v1/responses', { input: 'hi', stream: true }));
+    expect([textOf(list), list.at(-1)!.type]).toEqual(['', 'response.failed']);
+    expect(connections(bench)).toEqual([1, undefined]);
+    expect(bench.records[0]!.outcome).toBe('cut');
+  });
+
   test.each([false, true])(
     'that breaks in mid reply is a failure and no second reply, streamed: %p',
     async (stream) => {
