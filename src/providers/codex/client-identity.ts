@@ -8,6 +8,8 @@ export interface ClientIdentity {
   /** Of the official client; the model list is cut to what it knows. */
   readonly version: string;
   readonly userAgent: string;
+  /** What of the protocol it takes beside the usual, by comma; empty where it says nothing of that. */
+  readonly betaFeatures: string;
 }
 
 /**
@@ -18,6 +20,7 @@ export const builtIn = {
   originator: 'codex_cli_rs',
   version: '0.169.0',
   platform: '(Debian 12.0.0; x86_64) xterm-256color',
+  betaFeatures: 'remote_compaction_v2',
   source: 'the npm package @openai/codex, on the wire',
   checked: '2026-11-20',
 } as const;
@@ -27,6 +30,7 @@ export interface IdentityConfig {
   readonly originator?: string;
   readonly version?: string;
   readonly user_agent?: string;
+  readonly beta_features?: string;
   readonly detect?: boolean;
 }
 
@@ -36,7 +40,7 @@ export interface IdentityConfig {
  * @param installed the official client of this machine, where it is to be taken after it
  */
 export function clientIdentity(
-  { originator, version, user_agent }: IdentityConfig = {},
+  { originator, version, user_agent, beta_features }: IdentityConfig = {},
   installed?: InstalledClient,
 ): ClientIdentity {
   const name = originator ?? builtIn.originator;
@@ -45,6 +49,7 @@ export function clientIdentity(
     originator: name,
     version: number,
     userAgent: user_agent ?? `${name}/${number} ${builtIn.platform}`,
+    betaFeatures: beta_features ?? builtIn.betaFeatures,
   };
 }
 
@@ -68,6 +73,7 @@ export function explainIdentity(
   };
   const version = config.version !== undefined ? ofConfig : followed ? ofInstalled! : ofBuiltIn;
   const originator = config.originator !== undefined ? ofConfig : ofBuiltIn;
+  const features = config.beta_features !== undefined ? ofConfig : ofBuiltIn;
   const isOwn = config.user_agent !== undefined || originator === ofConfig;
   // What is not followed is either not wanted or not there.
   const aside: InspectedWord[] = [];
@@ -79,6 +85,7 @@ export function explainIdentity(
     { name: 'originator', value: identity.originator, ...originator },
     { name: 'version', value: identity.version, ...version },
     { name: 'user-agent', value: identity.userAgent, ...(isOwn ? ofConfig : version) },
+    { name: 'beta-features', value: identity.betaFeatures || 'none', ...features },
     ...aside,
   ];
 }

@@ -45,6 +45,10 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^[\x20-\x7e]{1,256}$/)
         .optional(),
+      beta_features: z
+        .string()
+        .regex(/^[\w,-]{0,256}$/)
+        .optional(),
       detect: z.boolean().default(false),
     })
     .default({ detect: false })
@@ -60,6 +64,12 @@ export const configSchema = z.strictObject({
     .default('http')
     .describe(
       'How turns reach the backend: http, websocket (HTTP where that does not work), or auto (WebSocket for turns that go on from another)',
+    ),
+  compression: z
+    .enum(['zstd', 'none'])
+    .default('zstd')
+    .describe(
+      'How the bodies of turns over HTTP go up: compressed, as the official client does, or as they are',
     ),
   headers: z
     .record(z.string(), z.string())

@@ -8,6 +8,7 @@ import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope } from '../p
 import { clientIdentity } from './client-identity.ts';
 import { configSchema, type CodexConfig } from './config.ts';
 import { readConversation, type Conversation } from './conversation.ts';
+import { createCookies } from './cookies.ts';
 import { classify } from './failure.ts';
 import { clientMetadata, identityHeaders, resolveIdentity, type Identity } from './identity.ts';
 import { inspections } from './inspections.ts';
@@ -51,6 +52,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     nowMs: Date.now,
   };
   const turns = createTurns();
+  const cookies = createCookies();
   const decided = new WeakMap<TurnScope, Identity>();
   const installations = new Map<string, string>();
   let catalog: ReadonlyMap<string, CatalogModel> = new Map();
@@ -159,20 +161,25 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     const tier = members.get('service_tier');
     const key = stateKey(account, identity);
     const state = turns.state(key);
+    const cookie = cookies.of(account.id);
     if (alone) for (const name of members.keys()) if (!compactMembers.has(name)) members.delete(name);
     const wire: EitherRequest = {
       url: `${base}/responses${alone ? '/compact' : ''}`,
       headers: headersFor(account, {
+        ...(client.betaFeatures !== '' && { 'x-codex-beta-features': client.betaFeatures }),
         ...identityHeaders(identity),
         ...(state !== undefined && { 'x-codex-turn-state': state }),
         ...(conversation.light && { 'x-openai-internal-codex-responses-lite': 'true' }),
         'x-codex-routing-hint': routingHint(call.model, tier),
         accept: alone ? '*/*' : 'text/event-stream',
         'content-type': 'application/json',
+        ...(cookie !== undefined && { cookie }),
       }),
+      compresses: config.compression === 'zstd' && !alone,
       body: writeRequest(members),
       notes,
       told(headers) {
+        cookies.keep(account.id, headers.getSetCookie());
         const token = headers.get('x-codex-turn-state');
         if (token !== null) turns.keepState(key, token);
         const quota = readQuotas(headers, Date.now());

@@ -8,6 +8,7 @@ import {
   type ComparedTurn,
   type SocketTurn,
 } from './socket-frame.ts';
+import { compressed } from './compressed.ts';
 import type { SocketPool } from './socket-pool.ts';
 import { carryTurn, SocketLost } from './socket-reply.ts';
 import { connect, UpgradeRefused, type Connection } from './socket.ts';
@@ -15,6 +16,8 @@ import { connect, UpgradeRefused, type Connection } from './socket.ts';
 /** A request that can go over HTTP, and over a socket where it says how. */
 export interface EitherRequest extends WireRequest {
   readonly socket?: SocketTurn;
+  /** Over HTTP its body goes up compressed. */
+  readonly compresses: boolean;
   /** Hears what the headers of the reply say, over HTTP once. */
   readonly told: (headers: Headers) => void;
 }
@@ -38,7 +41,8 @@ export function eitherSender({ fetch, openSocket, pool, nowMs }: SenderDeps) {
   const overHttp = new Map<string, number>();
 
   async function overHttpNow(request: EitherRequest, signal: AbortSignal): Promise<Response> {
-    const response = await sendHttp(fetch, request, signal);
+    const wire = request.compresses ? await compressed(request) : request;
+    const response = await sendHttp(fetch, wire, signal);
     request.told(response.headers);
     return response;
   }

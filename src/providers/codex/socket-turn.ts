@@ -12,6 +12,7 @@ const ofRequest: ReadonlySet<string> = new Set([
   'accept',
   'accept-encoding',
   'content-type',
+  'cookie',
   'x-codex-turn-state',
   'x-openai-internal-codex-responses-lite',
 ]);

@@ -77,7 +77,7 @@ describe.each(names)('%s', (name) => {
     const official = new Set(request.headers.map(([header]) => header));
     const ofTransport = new Set(['accept-encoding', 'connection', 'host', 'content-length']);
     // A custom provider of the official client has no account there.
-    const ofAccount = new Set(['chatgpt-account-id', 'x-codex-routing-hint']);
+    const ofAccount = new Set(['chatgpt-account-id', 'x-codex-routing-hint', 'content-encoding']);
     const strange = [...asked.headers.keys()].filter(
       (header) => !official.has(header) && !ofTransport.has(header) && !ofAccount.has(header),
     );

@@ -70,7 +70,13 @@ describe('the client that is named', () => {
       { name: 'originator', value: 'codex_cli_rs', origin: 'built-in', sinceMs: Date.parse(builtIn.checked) },
       { name: 'version', origin: 'built-in' },
       { name: 'user-agent', value: 'x/1', origin: 'config' },
+      { name: 'beta-features', value: builtIn.betaFeatures, origin: 'built-in' },
     ]);
+    expect(explainIdentity({ beta_features: '' }, undefined)[3]).toEqual({
+      name: 'beta-features',
+      value: 'none',
+      origin: 'config',
+    });
   });
 
   test('follows the one that is installed only where the configuration wants it', async () => {
@@ -93,7 +99,13 @@ describe('the client that is named', () => {
     expect(bench.backend.faults).toEqual([]);
     expect(bench.backend.asked[0]!.headers.get('originator')).toBe('mine');
     const entry = { name: 'c', type: 'codex' };
-    for (const identity of [{ version: 'new' }, { user_agent: 'a\r\nb' }, { originator: '' }, { other: 'x' }])
+    for (const identity of [
+      { version: 'new' },
+      { user_agent: 'a\r\nb' },
+      { originator: '' },
+      { beta_features: 'a b' },
+      { other: 'x' },
+    ])
       expect(codex.configSchema.safeParse({ ...entry, identity }).success).toBeFalse();
   });
 });
@@ -134,6 +146,14 @@ describe('dragoman codex identity', () => {
               origin: 'config',
               source: null,
               age_days: null,
+              used: true,
+            },
+            {
+              name: 'beta-features',
+              value: builtIn.betaFeatures,
+              origin: 'built-in',
+              source: builtIn.source,
+              age_days: days,
               used: true,
             },
             {

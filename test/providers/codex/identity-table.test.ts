@@ -71,9 +71,10 @@ const fates: Record<string, 'same' | 'own' | 'socket' | 'left'> = {
   version: 'socket',
   // The gateway has it from the backend, keeps it for the turn and sends its own; a caller never got one.
   'x-codex-turn-state': 'left',
-  // What a client tries out is not the gateway's to promise, and bodies go up as they are.
-  'x-codex-beta-features': 'left',
-  'content-encoding': 'left',
+  // What the gateway itself takes, whatever its clients try out.
+  'x-codex-beta-features': 'own',
+  // Compressed as the official client does, whoever asks; a custom provider of that client does not.
+  'content-encoding': 'own',
 };
 const ofTransport =
   /^(?::.*|host|connection|upgrade|content-length|accept-encoding|cookie|sec-websocket-.*)$/;
@@ -93,6 +94,8 @@ function compareHeaders(sent: Headers, came: Headers, isSocket: boolean): void {
       'user-agent': clientIdentity().userAgent,
       'openai-beta': 'responses_websockets=2026-02-06',
       version: builtIn.version,
+      'x-codex-beta-features': builtIn.betaFeatures,
+      'content-encoding': 'zstd',
     };
     if (fate === 'same') expect([name, came.get(name)]).toEqual([name, value]);
     else if (fate === 'left') expect([name, came.get(name)]).toEqual([name, null]);
@@ -109,7 +112,7 @@ function compareHeaders(sent: Headers, came: Headers, isSocket: boolean): void {
 }
 
 /** What a custom provider or an API key of the official client does not send. */
-const ofAccounts = new Set(['chatgpt-account-id', 'x-codex-routing-hint', 'version']);
+const ofAccounts = new Set(['chatgpt-account-id', 'x-codex-routing-hint', 'version', 'content-encoding']);
 
 const models = ['gpt-5.5', 'gpt-6.1-sol', 'gpt-5.6-luna'];
 const start = async (transport: string): Promise<Bench> => {

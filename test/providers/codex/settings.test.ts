@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { run } from '../../../src/cli/program.ts';
 import { checkConfig } from '../../../src/config/load.ts';
 import { providerSchemas } from '../../../src/gateway.ts';
+import { codex } from '../../../src/providers/codex/index.ts';
 import { testHost } from '../../support/host.ts';
 import { post, startBench } from './setup.ts';
 
@@ -20,7 +21,19 @@ const settings: readonly (readonly [string, string, string, unknown])[] = [
   ['identity_order', 'transport', 'IDENTITY_ORDER', 'transport'],
   ['identity.version', '0.170.0', 'IDENTITY__VERSION', { version: '0.170.0', detect: false }],
   ['identity.originator', 'mine', 'IDENTITY__ORIGINATOR', { originator: 'mine', detect: false }],
+  [
+    'identity.user_agent',
+    'mine/1 (x; y) z',
+    'IDENTITY__USER_AGENT',
+    { user_agent: 'mine/1 (x; y) z', detect: false },
+  ],
+  ['identity.beta_features', 'one', 'IDENTITY__BETA_FEATURES', { beta_features: 'one', detect: false }],
   ['identity.detect', 'true', 'IDENTITY__DETECT', { detect: true }],
+  ['transport', 'auto', 'TRANSPORT', 'auto'],
+  ['compression', 'none', 'COMPRESSION', 'none'],
+  ['access_token', 'token-of-mine', 'ACCESS_TOKEN', 'token-of-mine'],
+  ['base_url', 'http://localhost:1/x', 'BASE_URL', 'http://localhost:1/x'],
+  ['auth_url', 'http://localhost:1', 'AUTH_URL', 'http://localhost:1'],
   ['headers', '{"x-org":"me"}', 'HEADERS', { 'x-org': 'me' }],
   ['models', '["gpt-5.5"]', 'MODELS', ['gpt-5.5']],
 ];
@@ -56,6 +69,12 @@ describe.each([...settings])('%s', (path, value, variable, expected) => {
     expect(text).toStartWith('# mine\nproviders:\n  - name: codex # the login\n');
     expect(read(text)[top]).toEqual(expected);
   });
+});
+
+test('no setting is left out here', () => {
+  const { shape } = codex.configSchema as unknown as { shape: Record<string, unknown> };
+  const own = Object.keys(shape).filter((name) => name !== 'name' && name !== 'type');
+  expect([...new Set(settings.map(([path]) => path.split('.')[0]!))].toSorted()).toEqual(own.toSorted());
 });
 
 test('a value that cannot be is refused with its place', () => {

@@ -269,7 +269,10 @@ describe('a reply that the backend has only announced', () => {
     const asked = carryTurn(connection, '{}', new AbortController().signal, hooks);
     connection.heard!.frame(created);
     connection.heard!.cut();
-    expect(await asked.catch((error: unknown) => error)).toMatchObject({ name: 'SocketLost', hasBegun: true });
+    expect(await asked.catch((error: unknown) => error)).toMatchObject({
+      name: 'SocketLost',
+      hasBegun: true,
+    });
   });
 
   test('is of the status of the error that follows', async () => {

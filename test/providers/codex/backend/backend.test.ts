@@ -19,7 +19,9 @@ beforeAll(async () => {
   });
   const [asked] = bench.backend.asked as [(typeof bench.backend.asked)[number]];
   headers = Object.fromEntries(
-    [...asked.headers].filter(([name]) => !/^(?:host|connection|content-length)$/.test(name)),
+    [...asked.headers].filter(
+      ([name]) => !/^(?:host|connection|content-encoding|content-length)$/.test(name),
+    ),
   );
   body = asked.body;
 });
@@ -91,9 +93,18 @@ describe('refused is', () => {
     ['x-codex-turn-metadata', '[]'],
     ['user-agent', 'curl/8'],
     ['accept', 'application/json'],
+    ['content-encoding', 'gzip'],
     ['x-openai-internal-codex-responses-lite', 'true'],
   ])('the header %s: %s', async (name, value) => {
     expect((await send({ headers: { [name]: value } })).status).toBe(400);
+  });
+
+  test('the wish for a compaction by a client that does not say that it takes one', async () => {
+    const input = [says('hi'), { type: 'compaction_trigger' }];
+    expect(await send({ body: { input }, headers: { 'x-codex-beta-features': 'other' } })).toEqual({
+      status: 400,
+      text: expect.stringContaining('remote_compaction_v2'),
+    });
   });
 
   test('a token that is not in force, and another’s account', async () => {

@@ -48,6 +48,8 @@ export interface Backend {
   /** The query with which models were asked for. */
   readonly modelQueries: string[];
   models: Json[];
+  /** What replies set, for the network before the backend. */
+  readonly setsCookies: string[];
   /** Unset where the route for compactions is gone. */
   compactRoute: boolean;
   /** Set to let the official client in as it comes: no rule is looked at. */
@@ -92,6 +94,12 @@ export const quotaHeaders = (used = 12): Record<string, string> => ({
 export const failure = (status: number, error: Json, headers: Record<string, string> = {}): Response =>
   Response.json({ error }, { status, headers });
 
+/** As the official client sends it, compressed, or as it is. */
+async function bodyOf(request: Request): Promise<Json> {
+  if (request.headers.get('content-encoding') !== 'zstd') return (await request.json()) as Json;
+  return JSON.parse(Buffer.from(await Bun.zstdDecompress(await request.bytes())).toString()) as Json;
+}
+
 export function startBackend(): Backend {
   const codes = new Map<string, { challenge: string; redirectUri: string }>();
   let serial = 0;
@@ -106,7 +114,7 @@ export function startBackend(): Backend {
     const { headers } = request;
     const token = headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
     const account = backend.tokens.get(token);
-    const body = (await request.json()) as Json;
+    const body = await bodyOf(request);
     const answer = backend.script?.(body, headers) ?? backend.answers.shift();
     if (account === undefined)
       return failure(401, { message: 'Provided authentication token is expired.', code: 'token_expired' });
@@ -135,11 +143,12 @@ export function startBackend(): Backend {
     const compacts = (body.input as Json[]).some(({ type }) => type === 'compaction_trigger');
     const text = answer ?? (compacts ? replies.compaction() : replies.text());
     return new Response(numbered(text), {
-      headers: {
-        'content-type': 'text/event-stream',
-        'x-codex-turn-state': turnState(),
-        ...quotaHeaders(),
-      },
+      headers: [
+        ['content-type', 'text/event-stream'],
+        ['x-codex-turn-state', turnState()],
+        ...Object.entries(quotaHeaders()),
+        ...backend.setsCookies.map((each): [string, string] => ['set-cookie', each]),
+      ],
     });
   }
 
@@ -276,6 +285,7 @@ export function startBackend(): Backend {
       model('gpt-6.1-sol', { support_verbosity: false }),
       model('hidden', { visibility: 'none' }),
     ],
+    setsCookies: [],
     compactRoute: true,
     lenient: false,
     renewalError: undefined,

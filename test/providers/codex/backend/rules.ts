@@ -13,7 +13,9 @@ const headersKnown: ReadonlySet<string> = new Set([
   'authorization',
   'chatgpt-account-id',
   'connection',
+  'content-encoding',
   'content-length',
+  'cookie',
   'content-type',
   'host',
   'originator',
@@ -22,6 +24,7 @@ const headersKnown: ReadonlySet<string> = new Set([
   'user-agent',
   'version',
   'x-client-request-id',
+  'x-codex-beta-features',
   'x-codex-parent-thread-id',
   'x-codex-routing-hint',
   'x-codex-turn-metadata',
@@ -60,6 +63,8 @@ export function headerFaults(headers: Headers, accept = 'text/event-stream'): st
   const originator = headers.get('originator') ?? '';
   const ownAgent = new RegExp(`^${originator}/\\d+\\.\\d+\\.\\d+ \\([^;)]+; [^)]+\\) \\S+`);
   if (!ownAgent.test(agent)) faults.push(`Not the user agent of ${originator}: ${agent}`);
+  const encoding = headers.get('content-encoding');
+  if (encoding !== null && encoding !== 'zstd') faults.push(`Unknown encoding: ${encoding}`);
   if (headers.get('accept') !== accept) faults.push(`accept must be ${accept}`);
   if (headers.get('content-type') !== 'application/json')
     faults.push('content-type must be application/json');
@@ -82,7 +87,14 @@ export function headerFaults(headers: Headers, accept = 'text/event-stream'): st
 }
 
 const ofUpgrades = /^(?:openai-beta|version|upgrade|sec-websocket-\w+)$/;
-const ofRequests = ['accept', 'content-type', 'content-length', 'x-codex-turn-state'] as const;
+const ofRequests = [
+  'accept',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'cookie',
+  'x-codex-turn-state',
+] as const;
 
 /** Faults of the headers with which a socket is asked for. */
 export function upgradeFaults(headers: Headers): string[] {
@@ -169,6 +181,9 @@ export function bodyFaults(body: Json, headers: Headers, catalog: Catalog): stri
   const light = items[0]?.type === 'additional_tools';
   if (light !== (headers.get('x-openai-internal-codex-responses-lite') === 'true'))
     faults.push('x-openai-internal-codex-responses-lite belongs to the light form and to no other');
+  const features = (headers.get('x-codex-beta-features') ?? '').split(',');
+  if (items.some(({ type }) => type === 'compaction_trigger') && !features.includes('remote_compaction_v2'))
+    faults.push('x-codex-beta-features must hold remote_compaction_v2');
   const tier = body.service_tier === undefined ? '' : `;tier=${body.service_tier}`;
   if ((headers.get('x-codex-routing-hint') ?? '') !== `model=${body.model}${tier}`)
     faults.push('x-codex-routing-hint is not of this request');
