@@ -1,10 +1,10 @@
 import { trimSlashes } from '../../config/address.ts';
 import { randomUUID } from 'node:crypto';
 import type { Account } from '../../accounts/account.ts';
-import type { InputKind } from '../../protocols/protocol.ts';
 import { refuse } from '../../turn/failure.ts';
 import type { Json } from '../../turn/json.ts';
 import type { Call, Provider, ProviderDeps, ProviderKind, TurnScope } from '../provider.ts';
+import { abilitiesIn, createCatalogs } from './catalogs.ts';
 import { clientIdentity } from './client-identity.ts';
 import { configSchema, type CodexConfig } from './config.ts';
 import { readConversation, type Conversation } from './conversation.ts';
@@ -35,8 +35,7 @@ export const codex: ProviderKind<CodexConfig> = {
   },
 };
 
-/** How long a catalog counts as new, and how long the backend may take to give one. */
-const catalogMs = 5 * 60_000;
+/** How long the backend may take to give a catalog. */
 const discoverMs = 5_000;
 
 function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
@@ -55,8 +54,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
   const cookies = createCookies();
   const decided = new WeakMap<TurnScope, Identity>();
   const installations = new Map<string, string>();
-  let catalog: ReadonlyMap<string, CatalogModel> = new Map();
-  let askedMs = -Infinity;
+  const catalogs = createCatalogs(Date.now);
   const pool = createPool(poolLimits, Date.now);
   const send = eitherSender({ ...deps, pool, nowMs: Date.now });
 
@@ -86,19 +84,18 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     };
   }
 
-  /** What the backend offers to the account; requests are held to the latest of what it said. */
+  /** What the backend offers to the account; its requests are held to the latest of what was said. */
   async function readModels(signal: AbortSignal, account: Account): Promise<readonly CatalogModel[]> {
     if (!config.discovery) return [];
-    askedMs = Date.now();
     const headers = headersFor(account, { accept: '*/*' });
     const models = await fetchCatalog(deps.fetch, base, client.version, headers, signal);
-    catalog = new Map(models.map((model) => [model.info.id, model]));
+    catalogs.keep(account, models);
     return models;
   }
 
   /** Looks for a newer catalog behind a turn: those that name their provider need no list of models. */
   function keepCatalog(account: Account): void {
-    if (config.discovery && Date.now() - askedMs > catalogMs)
+    if (config.discovery && catalogs.takeOld(account))
       readModels(AbortSignal.timeout(discoverMs), account).catch(() => undefined);
   }
 
@@ -139,7 +136,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     const { members, instructions, items, metadata, notes } = shapeRequest(
       call.body,
       config,
-      catalog.get(call.model),
+      catalogs.of(account, call.model),
       call.state !== undefined,
     );
     const { scope } = call;
@@ -195,19 +192,11 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     name: config.name,
     type: config.type,
     protocols: () => ['openai-responses'],
-    abilities(_protocol, model) {
-      const known = catalog.get(model);
-      if (known === undefined) return {};
-      const { efforts, inputs } = known.info;
-      return {
-        ...(efforts && { reasoning: { by: efforts.length > 0 ? ['effort'] : [], efforts } }),
-        ...(inputs && { inputs: new Set(inputs as readonly InputKind[]) }),
-      };
-    },
+    abilities: (_protocol, model) => abilitiesIn(catalogs.everywhere(model)),
     offers: (operation) => operation === 'compact',
     compacts: () => true,
     forgets: true,
-    allows: (_protocol, model) => membersFor(catalog.get(model)),
+    allows: (_protocol, model) => membersFor(catalogs.everywhere(model)),
     configured: config.models?.map((id) => ({ id })),
     accounts: config.access_token === undefined ? [] : [{ name: 'default', token: config.access_token }],
     anonymous: false,

@@ -44,10 +44,15 @@ function tierInto(
 
 function effortInto(members: Members, wish: Json | undefined, { info }: CatalogModel, notes: Note[]): void {
   const { efforts } = info;
+  if (efforts?.length === 0 && wish !== undefined) {
+    members.delete('reasoning');
+    if (wish !== null) notes.push(drop('reasoning', 'this model does not reason', 'degrade'));
+    return;
+  }
   const effort = asString(asObject(wish)?.effort);
   if (!isObject(wish) || effort === undefined || efforts === undefined || efforts.includes(effort)) return;
   const { wish: told } = wantedReasoning({ effort }, ['effort'], {
-    by: efforts.length > 0 ? ['effort'] : [],
+    by: ['effort'],
     efforts,
   });
   const { effort: _, ...others } = wish;

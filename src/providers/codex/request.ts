@@ -33,9 +33,11 @@ const withoutReasoning: ReadonlySet<string> = new Set(
   [...requestMembers].filter((name) => name !== 'reasoning'),
 );
 
-/** The members that a request to this model may have. */
-export const membersFor = (model: CatalogModel | undefined): ReadonlySet<string> =>
-  model?.info.efforts?.length === 0 ? withoutReasoning : requestMembers;
+/** The members that a request to this model may have, as each account has it. */
+export const membersFor = (models: readonly CatalogModel[]): ReadonlySet<string> =>
+  models.length > 0 && models.every(({ info }) => info.efforts?.length === 0)
+    ? withoutReasoning
+    : requestMembers;
 
 /** The members that the route for compactions takes. It answers in one piece, and says nothing that could be kept. */
 export const compactMembers: ReadonlySet<string> = new Set([

@@ -1,7 +1,10 @@
 /** Which models there are, what is told of them to whom, and how requests are held to what the live catalog says. */
 import { describe, expect, setSystemTime, test } from 'bun:test';
+import { abilitiesIn } from '../../../src/providers/codex/catalogs.ts';
 import { codex } from '../../../src/providers/codex/index.ts';
 import { readCatalog } from '../../../src/providers/codex/models.ts';
+import { failure, quotaHeaders } from './backend/backend.ts';
+import { accountId } from './backend/tokens.ts';
 import { post, says, startBench, type Bench } from './setup.ts';
 
 type Json = Record<string, unknown>;
@@ -191,6 +194,78 @@ describe('a request is held to what the live catalog says of its model', () => {
     await using fixed = await plainBench(plain, { verbosity: 'low' });
     const { body, notes } = await sent(fixed, {});
     expect([body.text, notes]).toEqual([undefined, []]);
+  });
+});
+
+describe('accounts', () => {
+  const [one, two] = [accountId, '22222222-2222-4333-8444-555555555555'];
+  const plain = {
+    supported_reasoning_levels: [],
+    service_tiers: [{ id: 'flex' }],
+    input_modalities: ['text'],
+  };
+  const wish = { reasoning: { effort: 'high' }, service_tier: 'priority' };
+  const image = { type: 'input_image', image_url: 'data:image/png;base64,iVBORw0KGgo=' };
+
+  /** The second is offered less than the first, which has been asked. */
+  async function twoAccounts(plans: readonly string[]): Promise<Bench> {
+    const bench = await startBench({ accounts: [one, two], plans });
+    bench.backend.modelsOf.set(two, [{ ...bench.backend.models[0], ...plain }]);
+    await list(bench, '/codex/v1/models');
+    return bench;
+  }
+  const limit = () => failure(429, { type: 'usage_limit_reached', message: 'no' }, quotaHeaders(100));
+  async function send(bench: Bench, body: Json) {
+    const response = await post(bench, '/v1/responses', { input: 'hi', instructions: 'Be brief.', ...body });
+    const { account, body: sent } = bench.backend.asked.at(-1)!;
+    const notes = bench.records.at(-1)!.notes.map(({ path }) => path);
+    return { status: response.status, account, sent, notes };
+  }
+
+  test('of different plans are each held to what they are offered', async () => {
+    await using bench = await twoAccounts(['pro', 'free']);
+    const { backend } = bench;
+    backend.answers.push(limit());
+    // Nobody has asked for the second one's list; until its first turn has, the backend judges.
+    expect(await send(bench, wish)).toMatchObject({ status: 200, account: two, sent: wish, notes: [] });
+    for (let tries = 0; tries < 100 && backend.modelQueries.length < 2; tries++) await Bun.sleep(10);
+    await Bun.sleep(50);
+    const second = await send(bench, wish);
+    expect(second).toMatchObject({ status: 200, account: two, notes: ['service_tier', 'reasoning'] });
+    expect([second.sent.reasoning, second.sent.service_tier]).toEqual([undefined, undefined]);
+    const chat = { messages: [{ role: 'user', content: 'hi' }], reasoning_effort: 'high' };
+    expect((await post(bench, '/v1/chat/completions', chat)).status).toBe(200);
+    expect(backend.asked.at(-1)!.body.reasoning).toBeUndefined();
+
+    bench.state.health.clear(bench.state.accounts.list()[0]!.id);
+    // Another conversation, because one stays with the account that has served it.
+    const first = await send(bench, { ...wish, input: 'ho' });
+    expect(first).toMatchObject({ status: 200, account: one, sent: wish, notes: [] });
+    const seen = await send(bench, { input: [{ role: 'user', content: [image] }] });
+    expect(seen).toMatchObject({ status: 200, account: one });
+    expect(backend.faults).toEqual([]);
+  });
+
+  test('of one plan share what one of them has learnt', async () => {
+    await using bench = await startBench({ accounts: [one, two] });
+    bench.backend.modelsOf.set(one, [{ ...bench.backend.models[0], ...plain }]);
+    await list(bench, '/codex/v1/models');
+    bench.backend.answers.push(limit());
+    const { account, notes } = await send(bench, { service_tier: 'priority' });
+    expect([account, notes]).toEqual([two, ['service_tier']]);
+  });
+
+  test('together can what one of them can; what one does not say is not known', () => {
+    const models = (...entries: Json[]) => readCatalog({ models: entries as never });
+    const levels = (...efforts: string[]) => ({ slug: 'm', supported_reasoning_levels: efforts });
+    const [small] = models({ ...levels('low'), input_modalities: ['text'] });
+    const [large] = models({ ...levels('low', 'high'), input_modalities: ['text', 'image'] });
+    const [silent] = models({ slug: 'm' });
+    expect(abilitiesIn([small!, large!])).toEqual({
+      reasoning: { by: ['effort'], efforts: ['low', 'high'] },
+      inputs: new Set(['text', 'image']),
+    });
+    expect([abilitiesIn([small!, silent!]), abilitiesIn([])]).toEqual([{}, {}]);
   });
 });
 

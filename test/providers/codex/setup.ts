@@ -26,6 +26,8 @@ export interface BenchOptions {
   readonly others?: readonly Record<string, unknown>[];
   /** Ids of the accounts that are logged in, the best first. */
   readonly accounts?: readonly string[];
+  /** Their plans, where they are not all of the same. */
+  readonly plans?: readonly string[];
   readonly secret?: Partial<Secret>;
   /** The environment, for files of other programs. */
   readonly env?: Record<string, string>;
@@ -81,7 +83,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   const state = await openState({ stored: { store, vault } });
   const accounts = options.accounts ?? [accountId];
   for (const [priority, account] of accounts.entries()) {
-    const token = accessToken({ account, serial: 1000 + priority });
+    const token = accessToken({ account, serial: 1000 + priority, plan: options.plans?.[priority] });
     const refreshToken = `rt-first-${priority}`;
     backend.tokens.set(token, account);
     backend.refreshTokens.set(refreshToken, account);

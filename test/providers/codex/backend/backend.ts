@@ -48,6 +48,8 @@ export interface Backend {
   /** The query with which models were asked for. */
   readonly modelQueries: string[];
   models: Json[];
+  /** What an account is offered instead. */
+  readonly modelsOf: Map<string, Json[]>;
   /** What replies set, for the network before the backend. */
   readonly setsCookies: string[];
   /** Unset where the route for compactions is gone. */
@@ -255,8 +257,9 @@ export function startBackend(): Backend {
       if (pathname === '/backend-api/codex/models') {
         backend.modelQueries.push(search);
         const bearer = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
-        if (!backend.tokens.has(bearer)) return failure(401, { code: 'token_expired', message: 'expired' });
-        return Response.json({ models: backend.models });
+        const account = backend.tokens.get(bearer);
+        if (account === undefined) return failure(401, { code: 'token_expired', message: 'expired' });
+        return Response.json({ models: backend.modelsOf.get(account) ?? backend.models });
       }
       if (pathname === '/backend-api/wham/usage') return usage(request);
       if (pathname === '/oauth/authorize') return authorize(searchParams);
@@ -286,6 +289,7 @@ export function startBackend(): Backend {
       model('hidden', { visibility: 'none' }),
     ],
     setsCookies: [],
+    modelsOf: new Map(),
     compactRoute: true,
     lenient: false,
     renewalError: undefined,
