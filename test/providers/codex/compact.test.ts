@@ -1,6 +1,6 @@
 /** Compactions: at the backend's own route, and in a turn where that route is gone. */
-import { expect, test } from 'bun:test';
-import { blobOf, events, post, says, startBench } from './setup.ts';
+import { expect } from 'bun:test';
+import { blobOf, events, post, says, startBench, test } from './setup.ts';
 
 const conversation = [says('build a boat'), { role: 'assistant', content: 'a big one?' }, says('yes')];
 

@@ -1,5 +1,5 @@
 /** What is added to the instructions of a request in each mode, and that nothing else ever is. */
-import { describe, expect, test } from 'bun:test';
+import { describe, expect } from 'bun:test';
 import {
   minimalInstructions,
   neutralInstructions,
@@ -7,7 +7,7 @@ import {
   writeRequest,
   type InstructionMode,
 } from '../../../src/providers/codex/request.ts';
-import { post, says, startBench } from './setup.ts';
+import { post, says, startBench, test } from './setup.ts';
 
 describe('instruction modes', () => {
   const modes: InstructionMode[] = ['default', 'minimal', 'disabled'];

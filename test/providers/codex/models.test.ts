@@ -1,11 +1,11 @@
 /** Which models there are, what is told of them to whom, and how requests are held to what the live catalog says. */
-import { describe, expect, setSystemTime, test } from 'bun:test';
+import { describe, expect, setSystemTime } from 'bun:test';
 import { abilitiesIn } from '../../../src/providers/codex/catalogs.ts';
 import { codex } from '../../../src/providers/codex/index.ts';
 import { readCatalog } from '../../../src/providers/codex/models.ts';
 import { failure, quotaHeaders } from './backend/backend.ts';
 import { accountId } from './backend/tokens.ts';
-import { post, says, startBench, type Bench } from './setup.ts';
+import { post, says, startBench, type Bench, test } from './setup.ts';
 
 type Json = Record<string, unknown>;
 const list = async ({ url }: Bench, path: string, headers: Record<string, string> = {}) => {

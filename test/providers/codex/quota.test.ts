@@ -1,5 +1,5 @@
 /** What the backend says of quotas: what becomes of it, and where a person sees it. */
-import { describe, expect, setSystemTime, test } from 'bun:test';
+import { describe, expect, setSystemTime } from 'bun:test';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { testHost } from '../../support/host.ts';
 import { failure, quotaHeaders } from './backend/backend.ts';
 import { replies, sse } from './backend/replies.ts';
 import { accountId } from './backend/tokens.ts';
-import { events, post, startBench } from './setup.ts';
+import { events, post, startBench, test } from './setup.ts';
 
 const other = '22222222-2222-4333-8444-555555555555';
 
