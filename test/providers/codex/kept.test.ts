@@ -1,5 +1,6 @@
 /** Conversations that the gateway keeps: the backend keeps none, and sees one session in its windows. */
 import { expect } from 'bun:test';
+import { failure } from './backend/backend.ts';
 import { blobOf, events, post, says, startBench, type Bench, test } from './setup.ts';
 
 /** Sends the next turn of a conversation and returns its id. */
@@ -27,6 +28,28 @@ test('row 10: the next turn of a kept conversation brings its history, in the sa
   expect(sessions(bench).size).toBe(1);
 });
 
+test('row 12: a turn that is not stored, and one that fails, leave nothing with the conversation', async () => {
+  await using bench = await startBench();
+  const first = await next(bench, 'hi');
+  await next(bench, 'in passing', { previous_response_id: first, store: false });
+  bench.backend.answers.push(failure(400, { message: 'no', code: 'invalid_value' }));
+  const failed = { input: [says('in vain')], previous_response_id: first };
+  expect((await post(bench, '/v1/responses', failed)).status).toBe(400);
+  const second = await next(bench, 'go on', { previous_response_id: first });
+  await next(bench, 'further', { previous_response_id: second });
+  await next(bench, 'or so', { previous_response_id: first });
+  const [session] = sessions(bench);
+  expect(windows(bench)).toEqual([0, 0, 0, 0, 0, 1].map((generation) => `${session}:${generation}`));
+});
+
+test('row 14: the window is the thread’s, with a number', async () => {
+  await using bench = await startBench();
+  const ids = { session_id: 's-1', thread_id: 't-1' };
+  const first = await next(bench, 'hi', { client_metadata: ids });
+  await next(bench, 'go on', { previous_response_id: first, client_metadata: ids });
+  expect(windows(bench)).toEqual(['t-1:0', 't-1:0']);
+});
+
 test('row 15: an id of the caller’s goes before the kept one', async () => {
   await using bench = await startBench();
   const first = await next(bench, 'hi');
@@ -44,6 +67,24 @@ test('row 20: a continuation keeps the window, each fork gets the next one', asy
   await next(bench, 'further', { previous_response_id: second });
   const [session] = sessions(bench);
   expect(windows(bench)).toEqual([0, 0, 1, 2, 0].map((generation) => `${session}:${generation}`));
+});
+
+test('row 18: a window that the caller has advanced itself is not advanced once more', async () => {
+  await using bench = await startBench();
+  const named = (window: string) => ({ client_metadata: { 'x-codex-window-id': window } });
+  const first = await next(bench, 'hi', named('mine:0'));
+  const response = await post(bench, '/v1/responses', {
+    input: [{ type: 'compaction_trigger' }],
+    previous_response_id: first,
+    stream: true,
+    ...named('mine:0'),
+  });
+  const { id } = (await events(response)).at(-1)!.response as { id: string };
+  const after = await next(bench, 'go on', { previous_response_id: id, ...named('mine:1') });
+  // Without a word of the caller's, the conversation itself knows where it is.
+  await next(bench, 'further', { previous_response_id: after });
+  expect(windows(bench).slice(0, 3)).toEqual(['mine:0', 'mine:0', 'mine:1']);
+  expect(String(windows(bench)[3])).toEndWith(':1');
 });
 
 test('row 18: a compaction begins a new window, once', async () => {

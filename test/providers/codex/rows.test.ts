@@ -21,7 +21,7 @@ import {
   writeSnapshot,
 } from '../../../src/providers/codex/window.ts';
 import { conversation, sources, v4, v7, withBlob } from './identity-sources.ts';
-import { failure } from './backend/backend.ts';
+import { failure, type Asked } from './backend/backend.ts';
 import { accountId } from './backend/tokens.ts';
 import { blobOf, installation, post, says, startBench, test } from './setup.ts';
 
@@ -31,6 +31,8 @@ const ownSources = readdirSync(folder).map((name) => ({
   name,
   text: readFileSync(join(folder, name), 'utf8'),
 }));
+/** A token that has only just come is not renewed for being refused. */
+const tokenIsNewMs = 1_100;
 const other = '22222222-2222-4333-8444-555555555555';
 
 describe('the wire', () => {
@@ -137,6 +139,23 @@ describe('the wire', () => {
       'request_kind',
     ]);
     expect(blobOf(bench.backend.asked[0]!).request_kind).toBe('turn');
+  });
+
+  test('row 18: the body’s metadata hold every id of the turn, and those only', async () => {
+    await using bench = await startBench();
+    await post(bench, '/v1/responses', { input: 'hi' });
+    const [asked] = bench.backend.asked as [Asked];
+    const metadata = asked.body.client_metadata as Record<string, string>;
+    const blob = JSON.parse(metadata['x-codex-turn-metadata']!) as Record<string, string>;
+    expect(blob).toEqual(blobOf(asked) as Record<string, string>);
+    const { 'x-codex-ws-stream-request-start-ms': _, 'x-codex-turn-metadata': __, ...ids } = metadata;
+    expect(ids).toEqual({
+      session_id: blob.session_id!,
+      thread_id: blob.thread_id!,
+      turn_id: blob.turn_id!,
+      'x-codex-window-id': blob.window_id!,
+      'x-codex-installation-id': blob.installation_id!,
+    });
   });
 
   test('row 9: session and thread stay over requests, the turn is a new UUIDv7 each time', async () => {
@@ -254,6 +273,17 @@ describe('one turn', () => {
     expect(turns[3]).not.toBe(turns[0]);
   });
 
+  test('row 16: a turn id lives through the renewal of a token', async () => {
+    await using bench = await startBench();
+    bench.backend.answers.push(failure(401, { message: 'expired', code: 'token_expired' }));
+    await Bun.sleep(tokenIsNewMs);
+    expect((await post(bench, '/v1/responses', { input: 'hi' })).status).toBe(200);
+    expect([bench.backend.renewals.length, bench.backend.faults]).toEqual([1, []]);
+    const [one, two] = bench.backend.asked as [Asked, Asked];
+    expect(two.headers.get('authorization')).not.toBe(one.headers.get('authorization'));
+    expect(blobOf(two)).toEqual(blobOf(one));
+  });
+
   test('row 17: a compaction is called one in the metadata', async () => {
     await using bench = await startBench();
     const response = await post(bench, '/v1/responses', {
@@ -264,7 +294,13 @@ describe('one turn', () => {
     expect(bench.backend.faults).toEqual([]);
     expect(blobOf(bench.backend.asked[0]!)).toMatchObject({
       request_kind: 'compaction',
-      compaction: { implementation: 'responses_compaction_v2', strategy: 'memento' },
+      compaction: {
+        trigger: 'manual',
+        reason: 'user_requested',
+        implementation: 'responses_compaction_v2',
+        phase: 'standalone_turn',
+        strategy: 'memento',
+      },
     });
   });
 
