@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { replies } from '../providers/codex/backend/replies.ts';
-import { startBench } from '../providers/codex/setup.ts';
+import { startBench, type Transport } from '../providers/codex/setup.ts';
 import { run } from './attempt.ts';
 import { claudeCode } from './claude-code.ts';
 
@@ -16,12 +16,12 @@ const picture =
  * Lets Claude Code work on the simulated backend, which refuses what the real one would: it looks at a picture, thinks,
  * runs a command, and goes on with the conversation in another process. What went wrong, nothing when all is well.
  */
-export async function onSubscription(): Promise<string | undefined> {
+export async function onSubscription(transport: Transport): Promise<string | undefined> {
   const program = claudeCode.program.at(-1)!;
   if (!existsSync(program)) return `${program} is not installed: npm ci --prefix test/clients`;
   const root = mkdtempSync(join(tmpdir(), 'dragoman-subscription-'));
   const secret = `sunrise-${crypto.randomUUID()}`;
-  await using bench = await startBench();
+  await using bench = await startBench({ provider: { transport } });
   const { backend, url: gateway } = bench;
   const place = { folder: join(root, 'work'), home: join(root, 'home') };
   const task = { ...place, gateway, provider: 'codex', model: 'gpt-5.5', secret };
@@ -54,6 +54,7 @@ export async function onSubscription(): Promise<string | undefined> {
     const usage = (first.told.usage ?? {}) as Json;
     const last = JSON.stringify(main.at(-1) ?? {});
     const keys = new Set(later.map(({ prompt_cache_key: key }) => key));
+    const used = new Set(backend.asked.map(({ frame }) => (frame ? 'websocket' : 'http')));
     const checks: readonly (readonly [string, boolean])[] = [
       ['the model’s last words did not reach the client', String(first.told.result).includes(secret)],
       ['the command left no file behind', textOf(join(task.folder, 'seen.txt')).includes(secret)],
@@ -69,6 +70,7 @@ export async function onSubscription(): Promise<string | undefined> {
       ],
       ['the conversation did not go on', later.length > main.length && String(second.told.result).length > 0],
       [`the cache key changed: ${[...keys].join(', ')}`, keys.size === 1],
+      [`the backend was asked over ${[...used].join(' and ')}`, used.size === 1 && used.has(transport)],
       [`the backend refused: ${backend.faults.join('; ')}`, backend.faults.length === 0],
     ];
     const faults = [

@@ -99,10 +99,10 @@ for (const way of ways) {
     await judged(`Codex CLI is told the same of ${story} (${over})`, () => tell(story, way));
   }
 }
-await judged(
-  'Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process',
-  onSubscription,
-);
+for (const transport of ['http', 'websocket'] as const) {
+  const name = `Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process (${transport})`;
+  await judged(name, () => onSubscription(transport));
+}
 for (const setting of [...setUps, ...runs]) await judged(setting.name, () => tryOut(setting));
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
