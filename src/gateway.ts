@@ -24,6 +24,7 @@ import type { AnyInspection, AnyProviderKind, Provider, ProviderDeps } from './p
 import { createAffinity } from './routing/affinity.ts';
 import { createCatalog, type CatalogEntry } from './routing/catalog.ts';
 import { createChooser } from './routing/choice.ts';
+import { discover } from './routing/discovery.ts';
 import { openFacts } from './routing/facts.ts';
 import type { RefreshOutcome } from './routing/facts-refresh.ts';
 import type { ConfigFile } from './server/admin-route.ts';
@@ -177,16 +178,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     state.sessions?.configure(sessionLimits(config));
     const facts = openFacts({
       ...config,
+      providers: config.providers.map((entry, i) => ({ ...entry, pricedAs: providers[i]!.pricedAs })),
       home: options.home,
       fetch: deps.fetch,
       nowMs: Date.now,
       report: options.catalogAsked,
     });
-    const ask: Parameters<typeof createCatalog>[3] = async (provider, signal) => {
-      const [account] = state.accounts.of(provider.name);
-      if (account === undefined) throw new Error('there is no account to ask with');
-      return provider.discover(signal, await state.accounts.fresh(account, provider.renew));
-    };
+    const ask: Parameters<typeof createCatalog>[3] = (provider, signal) =>
+      discover(state.accounts, provider, signal);
     return {
       config,
       providers,

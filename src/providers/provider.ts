@@ -114,6 +114,11 @@ export interface Provider {
   readonly configured: readonly ModelInfo[] | undefined;
   /** The accounts that the configuration states; others come by login. */
   readonly accounts: readonly ConfiguredAccount[];
+  /**
+   * The vendor, by its id in the catalog of models, whose list prices tell what a turn is worth; for a place that is
+   * that vendor's, is paid in another way, and has models under the vendor's own names.
+   */
+  readonly pricedAs?: string;
   /** It serves without an account where none is stated, as local servers do. */
   readonly anonymous: boolean;
   /** How a person gets an account there, beside what the configuration states. */

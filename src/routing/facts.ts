@@ -9,7 +9,12 @@ export const snapshot: { readonly source: string; readonly date: string; readonl
   snapshotData as never;
 
 export interface FactsOptions {
-  readonly providers: readonly { readonly name: string; readonly base_url?: unknown }[];
+  readonly providers: readonly {
+    readonly name: string;
+    readonly base_url?: unknown;
+    /** A vendor of the catalog, whose prices hold there. */
+    readonly pricedAs?: string;
+  }[];
   /** How the catalog is kept up to date while the gateway runs. */
   readonly catalog: { readonly refresh: boolean; readonly url: string; readonly every_hours: number };
   /** The directory of the gateway's state; what was fetched is forgotten with the process when absent. */
@@ -38,8 +43,11 @@ const hourMs = 3_600_000;
  */
 export function openFacts({ providers, catalog, home, fetch, nowMs, report }: FactsOptions): Facts {
   const book = factsBook(snapshot.catalog);
-  const urls = new Map(
-    providers.map(({ name, base_url }) => [name, typeof base_url === 'string' ? base_url : undefined]),
+  const known = new Map(
+    providers.map(({ name, base_url, pricedAs }) => {
+      const url = typeof base_url === 'string' ? base_url : undefined;
+      return [name, { url, pricedAs }];
+    }),
   );
   const refresh = catalog.refresh
     ? factsRefresh({
@@ -54,7 +62,10 @@ export function openFacts({ providers, catalog, home, fetch, nowMs, report }: Fa
       })
     : undefined;
   return {
-    of: (provider, model) => (urls.has(provider) ? book.lookup(urls.get(provider), model) : undefined),
+    of(provider, model) {
+      const place = known.get(provider);
+      return place && book.lookup(place.url, model, place.pricedAs);
+    },
     start: () => refresh?.start(),
     stop: () => refresh?.stop(),
   };

@@ -31,9 +31,10 @@ export interface ModelFacts {
 export interface FactsBook {
   /**
    * @param baseUrl where the model is asked; `undefined` for a provider that asks nobody
+   * @param pricedAs the vendor whose prices tell what a turn there is worth, where it is not that vendor's own API
    * @returns nothing of a model that no catalog and no family has
    */
-  lookup(baseUrl: string | undefined, model: string): ModelFacts | undefined;
+  lookup(baseUrl: string | undefined, model: string, pricedAs?: string): ModelFacts | undefined;
   /** Puts a newer catalog on top of those it has. */
   renew(catalog: ModelCatalog): void;
 }
@@ -82,17 +83,28 @@ export function factsBook(catalog: ModelCatalog): FactsBook {
     return entry.same ? { ...facts, ...termsOf(entry.model, entry.vendor) } : facts;
   }
 
+  /** A model of the same name is the same offer only where somebody says so. */
+  function priced(
+    facts: ModelFacts | undefined,
+    model: string,
+    pricedAs: string | undefined,
+  ): ModelFacts | undefined {
+    const entry = pricedAs === undefined ? undefined : findEntry(pricedAs, model);
+    if (!entry?.same || facts?.prices !== undefined) return facts;
+    return { ...facts, prices: pricesOf(entry.model, vendors[entry.vendor]!) };
+  }
+
   function findElsewhere(model: string): ModelFacts | undefined {
     const entry = findEntry(undefined, model);
     return entry && controlsOf(entry.model);
   }
 
   return {
-    lookup(baseUrl, model) {
+    lookup(baseUrl, model, pricedAs) {
       const vendor = vendorAt(baseUrl);
-      const key = `${vendor ?? ''} ${model}`;
+      const key = `${vendor ?? ''} ${pricedAs ?? ''} ${model}`;
       if (remembered.has(key)) return remembered.get(key);
-      const facts = look(vendor, model);
+      const facts = priced(look(vendor, model), model, pricedAs);
       if (remembered.size >= rememberedMax) remembered.clear();
       remembered.set(key, facts);
       return facts;

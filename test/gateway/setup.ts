@@ -29,6 +29,8 @@ export interface BenchOptions {
   /** Names of accounts that each provider has instead of the one key, in order of preference; see {@link askedAt}. */
   readonly accounts?: readonly string[];
   readonly state?: State;
+  /** Instead of the network, to be elsewhere than on this machine. */
+  readonly fetch?: typeof fetch;
   readonly socketLimits?: Partial<SocketLimits>;
 }
 
@@ -89,6 +91,7 @@ export function startBench(options: BenchOptions = {}): Bench {
     config,
     version: 'test',
     state: options.state,
+    ...(options.fetch && { fetch: options.fetch }),
     socketLimits: options.socketLimits,
     metrics: () => '',
     recorder: {

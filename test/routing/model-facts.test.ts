@@ -14,6 +14,21 @@ const catalogOf = (vendor: string, ...models: CatalogModel[]): ModelCatalog => (
   [vendor]: { models: Object.fromEntries(models.map((model) => [model.id, model])) },
 });
 
+describe('at a place that is a vendor’s and is paid in another way', () => {
+  test('a model of the vendor is worth its list price, and no other is', () => {
+    const own = book.lookup(openai, 'gpt-5-nano')!;
+    const facts = book.lookup(local, 'gpt-5-nano', 'openai')!;
+    expect(facts.prices).toEqual(own.prices!);
+    expect({ ...facts, prices: undefined }).toEqual({
+      ...book.lookup(local, 'gpt-5-nano')!,
+      prices: undefined,
+    });
+    expect(book.lookup(local, 'gpt-5-nano')?.prices).toBeUndefined();
+    expect(book.lookup(local, 'no-such-model', 'openai')).toBeUndefined();
+    expect(book.lookup(local, 'claude-opus-4-6', 'openai')?.prices).toBeUndefined();
+  });
+});
+
 describe('at a vendor’s own API', () => {
   test('a dated name has the facts of the model, prices included', () => {
     const facts = book.lookup(openai, 'gpt-5-nano-2025-08-07')!;

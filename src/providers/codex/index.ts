@@ -200,6 +200,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     configured: config.models?.map((id) => ({ id })),
     accounts: config.access_token === undefined ? [] : [{ name: 'default', token: config.access_token }],
     anonymous: false,
+    pricedAs: 'openai',
     login: codexLogin(login),
     renew: (account, signal) => renewLogin(login, account, signal),
     async discover(signal, account) {

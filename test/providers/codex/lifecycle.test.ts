@@ -153,7 +153,18 @@ async function here(path: string, stream: boolean, answer?: Response): Promise<T
 }
 
 async function elsewhere(path: string, stream: boolean, status?: number): Promise<Trace> {
-  const bench = startOther();
+  // At the vendor's own address, where turns have prices.
+  const vendor = 'https://api.anthropic.com';
+  let address = '';
+  const bench = startOther({
+    providers(upstream) {
+      address = upstream;
+      return [
+        { name: 'messages', type: 'anthropic', base_url: vendor, api_key: 'k', models: ['claude-opus-4-6'] },
+      ];
+    },
+    fetch: ((url, init) => fetch(String(url).replace(vendor, address), init)) as typeof fetch,
+  });
   try {
     bench.upstream.enqueue(
       status === undefined
@@ -164,7 +175,11 @@ async function elsewhere(path: string, stream: boolean, status?: number): Promis
             body: JSON.stringify({ type: 'error', error: { type: 'rate_limit_error', message: 'slow' } }),
           },
     );
-    const response = await post(bench, path, { model: 'messages/m', ...surfaces[path], stream });
+    const response = await post(bench, path, {
+      model: 'messages/claude-opus-4-6',
+      ...surfaces[path],
+      stream,
+    });
     const shape = status ? response.status : (await calls(path, response, stream)).map(shapeOf);
     await response.text().catch(() => '');
     return trace(bench.records[0]!, shape);
@@ -184,7 +199,7 @@ describe.each(Object.keys(surfaces))('a turn with tools at %s', (path) => {
       expect(one.shape).toEqual(other.shape);
       expect(common(one.fields)).toEqual(common(other.fields));
       expect(common(one.metrics)).toEqual(common(other.metrics));
-      expect(one.fields).toContain('provider');
+      expect(one.fields).toEqual(expect.arrayContaining(['provider', 'cost_usd']));
       expect(one.metrics.join()).toContain('token_usage');
     },
   );
@@ -196,6 +211,25 @@ describe.each(Object.keys(surfaces))('a turn with tools at %s', (path) => {
     expect(common(one.fields)).toEqual(common(other.fields));
     expect(common(one.metrics)).toEqual(common(other.metrics));
   });
+});
+
+test('a turn is worth the list price of its tokens, streamed or not', async () => {
+  await using bench = await startBench();
+  for (const stream of [true, false]) {
+    await (await post(bench, '/v1/responses', { input: 'hi', stream })).text();
+    const record = bench.records.at(-1)!;
+    const { input = 0, cacheRead = 0, output = 0 } = record.prices!;
+    // 120 tokens went in, of which 100 were cached, and 8 came out.
+    const worth = (20 * input + 100 * cacheRead + 8 * output) / 1e6;
+    expect(requestFields(record)).toMatchObject({
+      cost: 'exact',
+      cost_usd: expect.closeTo(worth, 9) as number,
+    });
+    expect(worth).toBeGreaterThan(0);
+    const metrics = turnMetrics({ version: 'test' });
+    metrics.record(record);
+    expect(metrics.write()).toContain('dragoman_cost_usd_total{provider="codex",model="gpt-5.5"}');
+  }
 });
 
 test('the metrics of a turn are labelled with its provider, however it was asked', async () => {

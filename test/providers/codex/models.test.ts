@@ -255,6 +255,15 @@ describe('accounts', () => {
     expect([account, notes]).toEqual([two, ['service_tier']]);
   });
 
+  test('are asked one after another for the list, when the first cannot tell', async () => {
+    await using bench = await startBench({ accounts: [one, two] });
+    const [[token]] = [...bench.backend.tokens] as [[string, string]];
+    bench.backend.tokens.delete(token);
+    const { body, headers } = await list(bench, '/codex/v1/models');
+    expect(body.data.map(({ id }) => id)).toContain('gpt-5.5');
+    expect([bench.backend.modelQueries.length, headers.get('dragoman-notes')]).toEqual([2, null]);
+  });
+
   test('together can what one of them can; what one does not say is not known', () => {
     const models = (...entries: Json[]) => readCatalog({ models: entries as never });
     const levels = (...efforts: string[]) => ({ slug: 'm', supported_reasoning_levels: efforts });
