@@ -6,43 +6,49 @@ export interface Cookies {
   keep(account: string, set: readonly string[]): void;
 }
 
+interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly endsMs: number;
+}
+
 /** The official client keeps these and no others, in memory. */
 const kept: ReadonlySet<string> = new Set(['__cf_bm', '_cfuvid', 'cf_clearance', '__cflb']);
-const valueCharsMax = 4096;
-const accountsMax = 10_000;
 
-export function createCookies(): Cookies {
-  const jars = new Map<string, Map<string, Bun.Cookie>>();
+export function createCookies(nowMs: () => number): Cookies {
+  const jars = new Map<string, Map<string, Cookie>>();
   return {
     of(account) {
       const jar = jars.get(account);
       if (jar === undefined) return undefined;
-      for (const [name, cookie] of jar) if (cookie.isExpired()) jar.delete(name);
-      const pairs = [...jar].map(([name, { value }]) => `${name}=${value}`);
+      for (const { name, endsMs } of jar.values()) if (endsMs <= nowMs()) jar.delete(name);
+      const pairs = [...jar.values()].map(({ name, value }) => `${name}=${value}`);
       return pairs.length === 0 ? undefined : pairs.join('; ');
     },
     keep(account, set) {
       for (const text of set) {
-        const cookie = parsed(text);
+        const cookie = readCookie(text, nowMs());
         if (cookie === undefined) continue;
-        const jar = jars.get(account) ?? new Map<string, Bun.Cookie>();
-        jar.set(cookie.name, cookie);
-        if (jars.size < accountsMax) jars.set(account, jar);
+        const jar = jars.get(account) ?? new Map<string, Cookie>();
+        jars.set(account, jar.set(cookie.name, cookie));
       }
     },
   };
 }
 
-/** One of those that are kept, whose value may stand in a header. */
-function parsed(text: string): Bun.Cookie | undefined {
-  if (!kept.has(text.slice(0, text.indexOf('=')))) return undefined;
-  try {
-    const cookie = Bun.Cookie.parse(text);
-    const isSafe =
-      cookie.value.length <= valueCharsMax &&
-      /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/.test(cookie.value);
-    return isSafe ? cookie : undefined;
-  } catch {
-    return undefined;
+/** One of those that are kept, where its value is one of RFC 6265 and no longer than browsers take. */
+function readCookie(text: string, nowMs: number): Cookie | undefined {
+  const [pair = '', ...attributes] = text.split(';');
+  const [, name = '', value = ''] =
+    /^\s*(\w+)=([\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096})\s*$/.exec(pair) ?? [];
+  if (!kept.has(name)) return undefined;
+  let endsMs = Infinity;
+  for (const attribute of attributes) {
+    const [, key = '', said = ''] = /^\s*(max-age|expires)=(.*)$/i.exec(attribute) ?? [];
+    // The one that counts from now goes before a date.
+    if (key.toLowerCase() === 'max-age') return { name, value, endsMs: nowMs + Number(said) * 1000 };
+    const at = key === '' ? Number.NaN : Date.parse(said.replaceAll('-', ' '));
+    if (!Number.isNaN(at)) endsMs = at;
   }
+  return { name, value, endsMs };
 }

@@ -51,7 +51,7 @@ function createCodex(config: CodexConfig, deps: ProviderDeps): Provider {
     nowMs: Date.now,
   };
   const turns = createTurns();
-  const cookies = createCookies();
+  const cookies = createCookies(Date.now);
   const decided = new WeakMap<TurnScope, Identity>();
   const installations = new Map<string, string>();
   const catalogs = createCatalogs(Date.now);

@@ -71,14 +71,20 @@ describe('cookies', () => {
   });
 
   test('are forgotten when they end', () => {
-    const jar = createCookies();
+    let nowMs = Date.UTC(2026, 10, 21);
+    const jar = createCookies(() => nowMs);
     jar.keep('a', [
-      '__cf_bm=x; Max-Age=1000',
-      '_cfuvid=y',
+      '__cf_bm=x; path=/; Max-Age=1000; Expires=Thu, 01 Jan 1970 00:00:01 GMT',
+      '_cfuvid=y; HttpOnly',
       'cf_clearance=z; Expires=Thu, 01 Jan 1970 00:00:01 GMT',
+      '__cflb=w; expires=Sun, 22-Nov-26 00:00:00 GMT; Secure',
     ]);
-    expect(jar.of('a')).toBe('__cf_bm=x; _cfuvid=y');
-    jar.keep('a', ['__cf_bm=; Max-Age=0', '_cfuvid=bad value']);
-    expect([jar.of('a'), jar.of('b')]).toEqual(['_cfuvid=y', undefined]);
+    expect(jar.of('a')).toBe('__cf_bm=x; _cfuvid=y; __cflb=w');
+    nowMs += 1_000_000;
+    expect(jar.of('a')).toBe('_cfuvid=y; __cflb=w');
+    jar.keep('a', ['_cfuvid=; Max-Age=0', '__cflb=bad value', '__cflb=bad"value']);
+    expect([jar.of('a'), jar.of('b')]).toEqual(['__cflb=w', undefined]);
+    nowMs += 24 * 3_600_000;
+    expect(jar.of('a')).toBeUndefined();
   });
 });
