@@ -44,10 +44,10 @@ function readCookie(text: string, nowMs: number): Cookie | undefined {
   if (!kept.has(name)) return undefined;
   let endsMs = Infinity;
   for (const attribute of attributes) {
-    const [, key = '', said = ''] = /^\s*(max-age|expires)=(.*)$/i.exec(attribute) ?? [];
+    const [, seconds, date = ''] = /^\s*(?:max-age=(-?\d+)|expires=(.*))\s*$/i.exec(attribute) ?? [];
     // The one that counts from now goes before a date.
-    if (key.toLowerCase() === 'max-age') return { name, value, endsMs: nowMs + Number(said) * 1000 };
-    const at = key === '' ? Number.NaN : Date.parse(said.replaceAll('-', ' '));
+    if (seconds !== undefined) return { name, value, endsMs: nowMs + Number(seconds) * 1000 };
+    const at = Date.parse(date.replaceAll('-', ' '));
     if (!Number.isNaN(at)) endsMs = at;
   }
   return { name, value, endsMs };
