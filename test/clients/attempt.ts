@@ -91,7 +91,7 @@ async function goOn(
 }
 
 /** A client that falls back to `POST` does its task all the same, which is not what was to be shown. */
-async function transportFaults({ overSocket }: Client, stage: Stage, from: number): Promise<string[]> {
+export async function transportFaults({ overSocket }: Client, stage: Stage, from: number): Promise<string[]> {
   if (!overSocket) return [];
   await Bun.sleep(logFlushMs);
   const turns = stage.gateway

@@ -6,7 +6,7 @@ export const claudeCode: Client = {
   protocol: 'anthropic-messages',
   program: [join(modules, '@anthropic-ai/claude-code-linux-x64/claude')],
   shellTool: 'Bash',
-  command: ({ gateway, provider, model, prompt }) => ({
+  command: ({ gateway, provider, model, prompt, retries }) => ({
     args: [
       '-p',
       prompt ?? shellPrompt('Bash'),
@@ -26,7 +26,7 @@ export const claudeCode: Client = {
       ANTHROPIC_BASE_URL: gateway,
       ANTHROPIC_AUTH_TOKEN: 'unused',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      CLAUDE_CODE_MAX_RETRIES: '1',
+      ...(retries ? {} : { CLAUDE_CODE_MAX_RETRIES: '1' }),
     },
   }),
 };

@@ -15,6 +15,8 @@ export interface Task {
   readonly secret: string;
   /** What to ask instead of the client's own question. */
   readonly prompt?: string;
+  /** The client tries again as often as it does by itself; otherwise hardly, so that a fault shows. */
+  readonly retries?: boolean;
 }
 
 /** How a client is started: its arguments, and what it wants in its environment beside `PATH`, `HOME` and `TMPDIR`. */
@@ -51,6 +53,8 @@ export interface Client {
   readonly again?: SecondRun;
   /** Turns are to come over a WebSocket, every one. */
   readonly overSocket?: boolean;
+  /** What of its model's turns the client itself does not send back. */
+  readonly forgets?: 'reasoning';
 }
 
 /** Where `npm ci --prefix test/clients` puts the clients. */

@@ -134,7 +134,7 @@ function compactionFaults(bodies: readonly string[], secret: string, wish: strin
 }
 
 function command(
-  { folder, home, gateway, provider, model }: Task,
+  { folder, home, gateway, provider, model, retries }: Task,
   prompt: string,
   session?: Session,
 ): Command {
@@ -143,8 +143,7 @@ function command(
     base_url: `${gateway}/${provider}/v1`,
     wire_api: 'responses',
     env_key: 'GW_KEY',
-    request_max_retries: 0,
-    stream_max_retries: 0,
+    ...(retries ? {} : { request_max_retries: 0, stream_max_retries: 0 }),
     supports_websockets: session?.overSocket ?? false,
   };
   const settings = {

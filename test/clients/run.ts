@@ -21,6 +21,7 @@ import { duoClaude, duoDatedGpt, duoGpt, type DuoModel } from './duo.ts';
 import { geminiCli } from './gemini-cli.ts';
 import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
 import { onSubscription } from './on-subscription.ts';
+import { givesUp, perseveres } from './retries.ts';
 import { runs, setUps, tryOut } from './set-up.ts';
 import { startStage, type UpstreamName } from './upstreams.ts';
 
@@ -46,6 +47,25 @@ const onDuo: readonly (readonly [Client, readonly DuoModel[]])[] = [
   [claudeCode, [duoClaude, duoGpt]],
   [codex, [duoDatedGpt, duoClaude]],
   [codexScripting, [duoGpt]],
+];
+
+/** Each on another protocol than its own, and on its own where that takes little time. */
+const persevering: readonly (readonly [Client, UpstreamName])[] = [
+  [claudeCode, 'responses'],
+  [claudeCode, 'messages'],
+  [codex, 'messages'],
+  [codex, 'responses'],
+  [geminiCli, 'chat'],
+  [opencodeChat, 'messages'],
+];
+
+/** What no client is to ask twice; after a 400 one of them tries with less by itself, after a 401 another. */
+const givingUp: readonly (readonly [Client, UpstreamName, status: number])[] = [
+  [claudeCode, 'chat', 401],
+  [claudeCode, 'messages', 403],
+  [codex, 'messages', 400],
+  [geminiCli, 'responses', 401],
+  [opencodeChat, 'responses', 401],
 ];
 
 const ways: readonly Way[] = [
@@ -89,6 +109,14 @@ try {
         return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
       });
     }
+  }
+  for (const [client, upstream] of persevering) {
+    const name = `${client.name} (${client.protocol}) asks a ${upstream} upstream that fails again, and goes on`;
+    await judged(name, () => perseveres(client, upstream, stage));
+  }
+  for (const [client, upstream, status] of givingUp) {
+    const name = `${client.name} (${client.protocol}) does not ask a ${upstream} upstream again that says ${status}`;
+    await judged(name, () => givesUp(client, upstream, stage, status));
   }
 } finally {
   await stage.stop();

@@ -2,10 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { logFlushMs, run } from './attempt.ts';
+import { logFlushMs, run, transportFaults } from './attempt.ts';
 import type { Client, Task } from './client.ts';
 import {
+  isTurn,
   refusedBy,
+  thoughts,
   toolResults,
   upstreams,
   type Arrival,
@@ -26,8 +28,8 @@ export interface SessionResult {
 /**
  * Lets a client work through `calls` tool calls on a model of `upstream` that thinks before each and makes two at
  * once now and then. Judged by what was done: every command ran once, every request that reached the upstream goes on
- * from the one before it without a change to what was there, none was repeated, refused, or not streamed, and the
- * model's last words reached the client.
+ * from the one before it without a change to what was there, none was repeated, refused, or not streamed, what the model
+ * thought came back to it, and its last words reached the client.
  */
 export async function session(
   client: Client,
@@ -55,7 +57,7 @@ export async function session(
   try {
     const ended = await run(client, task, sessionMs);
     await Bun.sleep(logFlushMs);
-    const turns = stage.arrivals.filter(({ body }) => body.includes(marker) && isTurn(body));
+    const turns = stage.arrivals.filter((arrival) => arrival.body.includes(marker) && isTurn(arrival));
     const file = join(task.folder, 'steps.txt');
     const done = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
     const log = stage.gateway.logs().slice(logged);
@@ -70,6 +72,7 @@ export async function session(
         status === 200 ? [] : [`${path} was answered with ${status}`],
       ),
       ...logFaults(log, stage.arrivals.length),
+      ...(await transportFaults(client, stage, logged)),
       ...(ended.out.includes(`Done after ${calls} calls.`)
         ? []
         : ['the model’s last words did not reach the client']),
@@ -80,9 +83,6 @@ export async function session(
     rmSync(root, { recursive: true, force: true });
   }
 }
-
-/** Clients ask for titles and the like beside their work; those requests offer no tools. */
-const isTurn = (body: string): boolean => /"(?:tools|functionDeclarations)":\[\{/.test(body);
 
 function workFaults(done: readonly string[], expected: readonly string[]): string[] {
   // Two calls that were made at once may end in any order.
@@ -117,6 +117,10 @@ function turnFaults(
     if (translated) faults.push(...refusedBy(upstream, arrival).filter((fault) => !isExtension(fault)));
     before = { results, items };
   }
+  const last = turns.at(-1);
+  // What the model thought goes back to it with every call that it made.
+  if (last !== undefined && client.forgets !== 'reasoning' && thoughts(upstream, last) !== turns.length - 1)
+    faults.push(`the upstream saw ${thoughts(upstream, last)} of its thoughts again`);
   if (before?.results !== calls) faults.push(`the upstream saw ${before?.results ?? 0} of ${calls} results`);
   return [...new Set(faults)].slice(0, 10);
 }

@@ -1,52 +1,41 @@
 /**
- * Lets real clients work through long sessions on upstreams of every protocol: `npm run sessions -- [--quick] [name]`.
- * `--quick` takes two clients, each on an upstream of another protocol. Ends with a line `N passed, N failed`.
+ * Lets real clients work through long sessions on upstreams of every protocol:
+ * `npm run sessions -- [--quick] [--write] [name]`. `--quick` takes a few of them, whose results must be those of the
+ * table in `docs/clients.md`; `--write` puts the results into it. Ends with a line `N passed, N failed`.
  */
-import { claudeCode } from './claude-code.ts';
-import type { Client } from './client.ts';
-import { codex, codexOverSocket } from './codex.ts';
-import { geminiCli } from './gemini-cli.ts';
-import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } from './opencode.ts';
+import { allPairs, quickPairs } from './matrix.ts';
 import { session } from './session.ts';
-import { startStage, type UpstreamName } from './upstreams.ts';
+import { cell, cellKey, readCells, writeCells } from './table.ts';
+import { startStage } from './upstreams.ts';
 
-/** Tool calls of a session: some are made two at once, so that the model takes 50 turns and a last one. */
+/** Tool calls of a session: some are made two at once, so that the model takes 50 turns, the last without any. */
 const calls = 60;
-
-const all: readonly UpstreamName[] = ['responses', 'chat', 'messages', 'gemini'];
-const clients: readonly Client[] = [
-  claudeCode,
-  codex,
-  codexOverSocket,
-  geminiCli,
-  opencodeChat,
-  opencodeMessages,
-  opencodeResponses,
-  opencodeGemini,
-];
-const quick: readonly (readonly [Client, UpstreamName])[] = [
-  [claudeCode, 'responses'],
-  [codex, 'messages'],
-];
 
 const args = process.argv.slice(2);
 const wanted = args
   .filter((arg) => !arg.startsWith('--'))
   .join(' ')
   .toLowerCase();
-const pairs = args.includes('--quick')
-  ? quick
-  : clients.flatMap((client) => all.map((upstream) => [client, upstream] as const));
+const writes = args.includes('--write');
+const table = readCells();
+const results = new Map<string, string>();
 let passed = 0;
 let failed = 0;
 const stage = await startStage();
 try {
-  for (const [client, upstream] of pairs) {
+  for (const [client, upstream] of args.includes('--quick') ? quickPairs : allPairs) {
     const name = `${client.name} (${client.protocol}) on a ${upstream} upstream`;
     if (!name.toLowerCase().includes(wanted)) continue;
     const startedMs = performance.now();
-    const { turns, faults, said } = await session(client, upstream, stage, calls);
+    const { turns, faults: found, said } = await session(client, upstream, stage, calls);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    const key = cellKey(client, upstream);
+    const came = cell({ turns, faults: found });
+    results.set(key, came);
+    const faults =
+      writes || table.get(key) === came
+        ? found
+        : [...found, `docs/clients.md says ${table.get(key)}, it is ${came}`];
     console.log(`${faults.length > 0 ? '✗' : '✓'} ${name} works through ${turns} turns (${seconds} s)`);
     if (faults.length > 0) console.log(`${faults.join('\n')}\n${said}`);
     if (faults.length > 0) failed++;
@@ -55,5 +44,6 @@ try {
 } finally {
   await stage.stop();
 }
+if (writes) writeCells(results);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
