@@ -53,8 +53,8 @@ export interface Client {
   readonly again?: SecondRun;
   /** Turns are to come over a WebSocket, every one. */
   readonly overSocket?: boolean;
-  /** What of its model's turns the client itself does not send back. */
-  readonly forgets?: 'reasoning';
+  /** What of its model's thoughts the client itself does not send back: all of them, or what seals their text. */
+  readonly forgets?: 'thoughts' | 'seals';
 }
 
 /** Where `npm ci --prefix test/clients` puts the clients. */

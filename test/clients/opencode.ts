@@ -54,7 +54,10 @@ const config = (npm: string, { baseURL, model }: ReturnType<Place>) => ({
   autoupdate: false,
 });
 
-export const opencodeChat = opencode('@ai-sdk/openai-compatible', 'openai-chat', prefixed);
+export const opencodeChat: Client = {
+  ...opencode('@ai-sdk/openai-compatible', 'openai-chat', prefixed),
+  forgets: 'seals',
+};
 export const opencodeMessages = opencode('@ai-sdk/anthropic', 'anthropic-messages', prefixed);
 export const opencodeResponses = opencode('@ai-sdk/openai', 'openai-responses', prefixed);
 export const opencodeGemini = opencode('@ai-sdk/google', 'google-gemini', inUrl);

@@ -136,6 +136,10 @@ function againFaults(trouble: Trouble, first: Arrival | undefined, again: Arriva
 }
 
 function conversation({ body }: Arrival): readonly unknown[] {
-  const { input, messages, contents } = JSON.parse(body) as Record<string, unknown[] | undefined>;
+  const read = JSON.parse(body, named) as Record<string, unknown[] | undefined>;
+  const { input, messages, contents } = read;
   return input ?? messages ?? contents ?? [];
 }
+
+/** A client that sends again what it has been told itself names some members that have no value. */
+const named = (_: string, value: unknown): unknown => (value === null ? undefined : value);

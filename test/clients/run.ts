@@ -55,6 +55,8 @@ const persevering: readonly (readonly [Client, UpstreamName])[] = [
   [claudeCode, 'messages'],
   [codex, 'messages'],
   [codex, 'responses'],
+  [codexOverSocket, 'chat'],
+  [codexOverSocket, 'responses'],
   [geminiCli, 'chat'],
   [opencodeChat, 'messages'],
 ];

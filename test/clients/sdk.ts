@@ -34,14 +34,14 @@ export const genAi = program('@google/genai', 'google-gemini', 'google-genai.ts'
 const agents = 'frameworks/agents.ts';
 export const agentsChat: Client = {
   ...program('Agents SDK', 'openai-chat', agents, 'chat'),
-  forgets: 'reasoning',
+  forgets: 'thoughts',
 };
 export const agentsResponses = program('Agents SDK', 'openai-responses', agents, 'responses');
 
 const aiSdk = 'frameworks/ai-sdk.ts';
 export const aiSdkChat: Client = {
   ...program('AI SDK with @ai-sdk/openai', 'openai-chat', aiSdk, 'chat'),
-  forgets: 'reasoning',
+  forgets: 'thoughts',
 };
 export const aiSdkResponses = program('AI SDK with @ai-sdk/openai', 'openai-responses', aiSdk, 'responses');
 export const aiSdkMessages = program(

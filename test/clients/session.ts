@@ -91,6 +91,9 @@ function workFaults(done: readonly string[], expected: readonly string[]): strin
     : [`${new Set(done).size} of ${expected.length} commands ran, in ${done.length} runs`];
 }
 
+/** Upstreams that take no thoughts without what seals them. */
+const wantSeals: ReadonlySet<UpstreamName> = new Set(['responses', 'messages']);
+
 const conversations = {
   responses: 'input',
   chat: 'messages',
@@ -119,7 +122,8 @@ function turnFaults(
   }
   const last = turns.at(-1);
   // What the model thought goes back to it with every call that it made.
-  if (last !== undefined && client.forgets !== 'reasoning' && thoughts(upstream, last) !== turns.length - 1)
+  const due = client.forgets === undefined || (client.forgets === 'seals' && !wantSeals.has(upstream));
+  if (last !== undefined && due && thoughts(upstream, last) !== turns.length - 1)
     faults.push(`the upstream saw ${thoughts(upstream, last)} of its thoughts again`);
   if (before?.results !== calls) faults.push(`the upstream saw ${before?.results ?? 0} of ${calls} results`);
   return [...new Set(faults)].slice(0, 10);

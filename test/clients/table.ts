@@ -54,8 +54,10 @@ export function writeCells(run: ReadonlyMap<string, string>): void {
 export const cellKey = (client: Client, upstream: UpstreamName): string =>
   `${shownName(client)}/${protocolNames[client.protocol]}/${upstream}`;
 
-/** The mark leads to a note below the table. */
-const shownName = ({ name, forgets }: Client): string => (forgets === undefined ? name : `${name} [^1]`);
+/** The marks lead to notes below the table. */
+const marks = { thoughts: ' [^1]', seals: ' [^2]' } as const;
+
+const shownName = ({ name, forgets }: Client): string => name + (forgets === undefined ? '' : marks[forgets]);
 
 const protocolNames = {
   'openai-responses': 'Responses',

@@ -150,11 +150,11 @@ const typeOfKind: Record<FailureKind, string> = {
   internal: 'server_error',
 };
 
+/** None for an overload: clients take its code for a model that is at capacity, and do not ask again over a socket. */
 const codeOfKind: { [K in FailureKind]?: string } = {
   authentication: 'invalid_api_key',
   billing: 'insufficient_quota',
   rate_limited: 'rate_limit_exceeded',
-  overloaded: 'server_is_overloaded',
   replay: 'previous_response_not_found',
 };
 

@@ -117,6 +117,23 @@ describe('an error for a Responses client', () => {
     });
   });
 
+  test('calls another vendor’s overload no lack of capacity, which clients would not ask again', () => {
+    const overload: Failure = {
+      kind: 'overloaded',
+      scope: 'provider',
+      status: 529,
+      message: 'Overloaded',
+      retryable: true,
+    };
+    expect(openaiResponses.encodeFailure(overload, 'req_1')).toEqual({
+      error: { message: 'Overloaded', type: 'server_error', param: null, code: null },
+    });
+    const own = decode(503, { error: { message: 'Full.', code: 'server_is_overloaded' } });
+    expect(openaiResponses.encodeFailure(own, 'req_1')).toMatchObject({
+      error: { code: 'server_is_overloaded' },
+    });
+  });
+
   test('gives back what an upstream of the same protocol added', () => {
     const error = {
       type: 'usage_limit_reached',
