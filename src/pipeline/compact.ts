@@ -10,10 +10,11 @@ import { attempts, served, type Attempt } from './dispatch.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { openRequest, type Opened } from './opening.ts';
+import { refuseLosses } from './outgoing.ts';
 import { sealedOrigin } from './origins.ts';
-import { ownRequest } from './own-opaque.ts';
+import { ownRequest, type OwnRequest } from './own-opaque.ts';
 import { summaryOf, withTrigger } from './summary.ts';
-import { scopeOf, tryAt } from './turn.ts';
+import { scopeOf, tryAt, withoutRefused } from './turn.ts';
 import { exchangeWhole, passOwn, readWhole, wholeReply } from './whole-call.ts';
 
 /** A compaction with the user's messages beside it, images included. */
@@ -53,15 +54,18 @@ function asTurn(deps: PipelineDeps, inbound: Inbound, opened: Opened): () => Ope
 async function askRoute(
   deps: PipelineDeps,
   inbound: Inbound,
-  { body, asked, routes, continuation }: Opened,
+  opened: Opened,
   scope: TurnScope,
   attempt: Attempt,
+  bare?: OwnRequest,
 ): Promise<Response | undefined> {
   const { surface } = inbound;
+  const { body, asked, routes, continuation } = opened;
   const { provider, options } = attempt.route;
   const isOffered = options === undefined && provider.offers?.('compact', surface.id) === true;
   if (!isOffered || isMissing(attempt.route, 'compact', deps.nowMs())) return undefined;
-  const own = ownRequest(deps, inbound, body, asked, attempt, false)!;
+  const own = bare ?? ownRequest(deps, inbound, body, asked, attempt, false)!;
+  refuseLosses(own.notes, deps.strict, true);
   const outgoing = passOwn(deps, inbound, own, attempt.route);
   const exchange = await exchangeWhole(deps, inbound, attempt, surface, 'compact', outgoing, {
     scope,
@@ -69,7 +73,14 @@ async function askRoute(
   });
   if (!exchange.response.ok) {
     const { refused, body: words } = await withBody(exchange);
-    if (!isMissingRoute(exchange, words)) return answer(refused);
+    if (!isMissingRoute(exchange, words)) {
+      return answer(refused).catch((error: unknown) => {
+        const again =
+          bare === undefined ? withoutRefused(deps, inbound, body, asked, attempt, error) : undefined;
+        if (again === undefined) throw error;
+        return askRoute(deps, inbound, opened, scope, attempt, again);
+      });
+    }
     rememberMissing(attempt.route, 'compact', deps.nowMs());
     return undefined;
   }

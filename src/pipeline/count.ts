@@ -11,7 +11,7 @@ import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { finishRecord } from './finish-record.ts';
 import { strangeFailure } from './network-failure.ts';
 import { openRequest } from './opening.ts';
-import { encodeFor, refuseLosses, type Outgoing } from './outgoing.ts';
+import { encodeFor, type Outgoing } from './outgoing.ts';
 import { ownRequest } from './own-opaque.ts';
 import { isMissing, isMissingRoute, rememberMissing, withBody } from './missing-route.ts';
 import { ownHeaders } from './reply-headers.ts';
@@ -97,11 +97,9 @@ function translate(
   const request = surface.decodeRequest(surface.count!.turnOf(parseBody(body, asked)));
   const left = inbound.leaveOut(request);
   const encoded = encodeFor(request, route, upstream);
-  const notes = joinNotes(left, encoded.notes);
-  refuseLosses(notes, deps.strict);
   return {
     body: JSON.stringify(upstream.count!.question(encoded.body, model)),
-    notes,
+    notes: joinNotes(left, encoded.notes),
     askedUsage: false,
     context() {
       throw new Error('a count is answered in one piece');

@@ -13,7 +13,7 @@ import { finishRecord } from './finish-record.ts';
 import { patiently } from './idle-watch.ts';
 import { cancelledFailure, connectFailure, idleFailure } from './network-failure.ts';
 import { hasChoice } from './origins.ts';
-import { refuseLosses } from './outgoing.ts';
+import { CannotCarry, refuseLosses } from './outgoing.ts';
 import { lastMaker } from './own-opaque.ts';
 import { lastWord } from './refusals.ts';
 
@@ -129,7 +129,7 @@ export async function attempts<T>(
       settleCharge(record, record.usage, false);
       if (client.aborted || !(error instanceof FailureError)) throw error;
       choice.failed(error.failure);
-      if (!movesOn(error.failure)) throw error;
+      if (!movesOn(error, maker !== undefined)) throw error;
       refusals.push(error);
       noteRefusal(record, candidate, error.failure);
     }
@@ -137,9 +137,12 @@ export async function attempts<T>(
   throw lastWord(refusals, choice.passedOver, deps.nowMs());
 }
 
-/** Only what is wrong with a place makes another one worth trying. */
-const movesOn = ({ scope }: Failure): boolean =>
-  scope === 'model' || scope === 'account' || scope === 'provider';
+/** Only what is wrong with a place makes another one worth trying, or what one maker of several can read. */
+const movesOn = (error: FailureError, hasMaker: boolean): boolean => {
+  const { scope } = error.failure;
+  if (error instanceof CannotCarry) return error.isOpaque || hasMaker;
+  return scope === 'model' || scope === 'account' || scope === 'provider';
+};
 
 function noteAttempt(record: TurnRecord, { route, account, why }: Candidate): void {
   record.provider = route.provider.name;

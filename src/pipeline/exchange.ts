@@ -59,6 +59,8 @@ export interface Inbound {
   readonly memory?: TurnMemory;
   /** Takes the reply's stream where it does not become the body of a response, as on a socket. */
   readonly take?: (stream: Relayed) => void;
+  /** Gives the client something before there is a reply, where that begins none. */
+  readonly tell?: (bytes: Uint8Array) => void;
 }
 
 export interface PipelineDeps {

@@ -3,7 +3,7 @@ import { FailureError, type Failure } from '../turn/failure.ts';
 import { idleFailure } from './network-failure.ts';
 
 /** Something that is waited for: when it last moved, and what to do when it stands still. */
-interface Slot {
+export interface Slot {
   touchedMs: number;
   /** When its client last got something. */
   sentMs: number;

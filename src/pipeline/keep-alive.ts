@@ -1,6 +1,7 @@
 import type { Failure } from '../turn/failure.ts';
 import { sourceOf } from './byte-source.ts';
 import type { Inbound, PipelineDeps } from './exchange.ts';
+import type { IdleWatch, Slot } from './idle-watch.ts';
 import { eventStream, ownHeaders, streamHeaders } from './reply-headers.ts';
 import type { ByteSink } from './relay.ts';
 
@@ -10,7 +11,7 @@ const unansweredPulses = 4;
 /**
  * A reply, or where no upstream answers for long a stream that is begun without one and keeps the client waiting. Nothing of a reply
  * is in it until one comes, so that other accounts may still be tried; from then on a failure is told in the stream,
- * as its status has gone.
+ * as its status has gone. Where a client can be told something before its reply, nothing is begun.
  */
 export function keptAlive(
   deps: PipelineDeps,
@@ -24,7 +25,8 @@ export function keptAlive(
     const slot = watch.start(
       () => {},
       () => {
-        watch.sent(slot);
+        stillWaits(watch, slot);
+        if (inbound.tell !== undefined) return inbound.tell(keepAlive);
         if (++silent < unansweredPulses || inbound.record.stream !== true) return;
         watch.stop(slot);
         done(begun(deps, inbound, keepAlive, reply));
@@ -41,6 +43,12 @@ export function keptAlive(
       },
     );
   });
+}
+
+/** However long it takes: each try has a watch of its own. */
+function stillWaits(watch: IdleWatch, slot: Slot): void {
+  watch.touch(slot);
+  watch.sent(slot);
 }
 
 /** A stream that is begun before there is a reply. */
@@ -84,7 +92,7 @@ async function fill(
   const slot = watch.start(
     () => {},
     () => {
-      watch.sent(slot);
+      stillWaits(watch, slot);
       tell();
     },
   );

@@ -2,7 +2,7 @@ import { memberValue, overwrite, splice, type Member } from '../protocols/json-s
 import type { EncodedRequest, Protocol, SurfaceContext } from '../protocols/protocol.ts';
 import type { Route, RouteOptions } from '../routing/catalog.ts';
 import { abilitiesAt } from '../routing/model-facts.ts';
-import { refuse } from '../turn/failure.ts';
+import { FailureError, invalidRequest } from '../turn/failure.ts';
 import type { JsonObject } from '../turn/json.ts';
 import { joinNotes, noNotes, type Note } from '../turn/note.ts';
 import type { TurnRequest } from '../turn/request.ts';
@@ -128,12 +128,23 @@ function setOptions(request: TurnRequest, { effort, outputTokensMax }: RouteOpti
   request.outputTokensMax = Math.min(request.outputTokensMax ?? outputTokensMax, outputTokensMax);
 }
 
+/** A request that cannot go to one place, which has not been asked. */
+export class CannotCarry extends FailureError {
+  /** Its maker can read what is in the way. */
+  readonly isOpaque: boolean;
+
+  constructor({ path, why }: Note, isOpaque: boolean) {
+    super(invalidRequest(`${path} cannot be carried to this model: ${why}`, path));
+    this.isOpaque = isOpaque;
+  }
+}
+
 /** A loss without which the request makes no sense is an answer, not a note; in strict mode every loss is. */
-export function refuseLosses(notes: readonly Note[], strict: boolean): void {
+export function refuseLosses(notes: readonly Note[], strict: boolean, areOpaque = false): void {
   const loss = notes.find(
     ({ action, weight }) => weight === 'refuse' || (strict && action === 'dropped' && weight === 'degrade'),
   );
-  if (loss) refuse(`${loss.path} cannot be carried to this model: ${loss.why}`, loss.path);
+  if (loss) throw new CannotCarry(loss, areOpaque);
 }
 
 /** What the reply repeats of its request. */

@@ -1,6 +1,7 @@
 import { failureBehind, type Health } from '../accounts/health.ts';
 import { FailureError, retryAfterMsMax, type Failure, type FailureKind } from '../turn/failure.ts';
 import { UpstreamRefusal } from './failure-reply.ts';
+import { CannotCarry } from './outgoing.ts';
 
 /**
  * What a client is told when no account has served it, of all that it could be told: that waiting helps goes
@@ -19,6 +20,8 @@ const rank: Partial<Record<FailureKind, number>> = {
   authentication: 7,
 };
 const rankOf = (kind: FailureKind | undefined): number => rank[kind ?? 'internal'] ?? 8;
+/** What others cannot read waits for its maker, unless that one is not to be had. */
+const cannotCarryRank = 3.5;
 
 /** Beyond this a client is better told not to wait. */
 const worthWaitingMs = 60_000;
@@ -30,11 +33,17 @@ export function lastWord(
   nowMs: number,
 ): FailureError {
   const said = [
-    ...refusals.map(({ failure }) => ({ failure, kind: failure.kind })),
-    ...passedOver.map((health) => ({ failure: foreseen(health, nowMs), kind: failureBehind(health)?.kind })),
+    ...refusals.map((error) => ({
+      failure: error.failure,
+      rank: error instanceof CannotCarry ? cannotCarryRank : rankOf(error.failure.kind),
+    })),
+    ...passedOver.map((health) => ({
+      failure: foreseen(health, nowMs),
+      rank: rankOf(failureBehind(health)?.kind),
+    })),
   ];
   const best = said.reduce<(typeof said)[number] | undefined>(
-    (kept, each) => (kept === undefined || rankOf(each.kind) < rankOf(kept.kind) ? each : kept),
+    (kept, each) => (kept === undefined || each.rank < kept.rank ? each : kept),
     undefined,
   )?.failure;
   if (best === undefined) return new FailureError(noAccount);

@@ -90,7 +90,9 @@ export function relay(
     finish(cancelledFailure);
   };
   const pulse = (): void => {
-    if (over || behind || out === undefined || lane.sight.done || !endsFrame(lastButOne, last)) return;
+    if (over || behind || out === undefined || !endsFrame(lastButOne, last)) return;
+    // What comes after an end would be taken for more of the reply.
+    if (lane.sight.done || lane.sight.failure !== undefined) return;
     watch.sent(slot);
     try {
       const write = out.write(keepAlive!);
@@ -104,6 +106,8 @@ export function relay(
     abort.abort();
   }, keepAlive && pulse);
   client.addEventListener('abort', leave, { once: true });
+  // An abort that is past is told to nobody.
+  if (client.aborted) leave();
 
   /** A write that is not done at once: the client does not keep up, which is not the gateway's time. */
   async function written(write: Promise<unknown>): Promise<void> {

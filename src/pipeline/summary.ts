@@ -174,10 +174,10 @@ const why: Partial<Record<Stop['reason'], string>> = {
   end: 'the model wrote nothing',
 };
 
-/** A conversation without its summary would go on as if nothing had been said. */
+/** A conversation without its summary would go on as if nothing had been said. It is this one's fault, and no account's. */
 const noSummary = ({ reason }: Stop): Failure => ({
   kind: 'upstream',
-  scope: 'model',
+  scope: 'request',
   status: 502,
   message: `no summary of the conversation came about: ${why[reason] ?? 'the model broke off'}`,
   code: 'compaction_failed',

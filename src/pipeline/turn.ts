@@ -21,9 +21,7 @@ import { ownRequest, type OwnRequest } from './own-opaque.ts';
  */
 export function serveTurn(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
   const reply = served(deps, inbound, carry);
-  const { keepAlive, take } = inbound;
-  // A socket has its own signs of life, and no reply to begin early.
-  return keepAlive === undefined || take !== undefined ? reply : keptAlive(deps, inbound, keepAlive, reply);
+  return inbound.keepAlive === undefined ? reply : keptAlive(deps, inbound, inbound.keepAlive, reply);
 }
 
 async function carry(deps: PipelineDeps, inbound: Inbound): Promise<Response> {
@@ -68,6 +66,7 @@ export async function tryAt(
 
   const { body: sent, asked: read } = summary ?? opened;
   const found = own ?? (isOwn ? ownRequest(deps, inbound, sent, read, attempt, false) : undefined);
+  if (found) refuseLosses(found.notes, deps.strict, true);
   const { body, asked } = found ?? { body: sent, asked: read };
   const outgoing = passes
     ? passOn(deps, inbound, body, asked, route)
@@ -145,7 +144,7 @@ const refusedAs: ReadonlySet<number> = new Set([400, 404]);
  * The request without anything opaque, where the upstream has refused some of it: values without a label may be of any
  * maker, and a conversation that holds one must not be stuck for it.
  */
-function withoutRefused(
+export function withoutRefused(
   deps: PipelineDeps,
   inbound: Inbound,
   body: Uint8Array,

@@ -11,7 +11,7 @@ import { finishRecord } from './finish-record.ts';
 import { follow, send, type Attempt } from './dispatch.ts';
 import type { Exchange, Inbound, PipelineDeps } from './exchange.ts';
 import { strangeFailure } from './network-failure.ts';
-import { passOn, type Outgoing } from './outgoing.ts';
+import { passOn, refuseLosses, type Outgoing } from './outgoing.ts';
 import type { OwnRequest } from './own-opaque.ts';
 import { reading } from './reading.ts';
 import { replyHeaders } from './reply-headers.ts';
@@ -31,6 +31,7 @@ export async function exchangeWhole(
   const native = upstream === surface;
   record.upstreamProtocol = upstream.id;
   record.lane = native ? 'native' : 'translated';
+  refuseLosses(outgoing.notes, deps.strict);
   record.notes = outgoing.notes;
   const abort = follow(client);
   const response = await send(

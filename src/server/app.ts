@@ -159,11 +159,11 @@ async function ask(
   deps: ServerDeps,
   route: CallRoute,
   record: TurnRecord,
-  asked: Pick<Inbound, 'headers' | 'client' | 'body' | 'memory' | 'take'>,
+  asked: Pick<Inbound, 'headers' | 'client' | 'body' | 'memory' | 'take' | 'tell'>,
   work: Work,
 ): Promise<Response> {
   const { surface, operation } = route;
-  const { headers, client, body, memory, take } = asked;
+  const { headers, client, body, memory, take, tell } = asked;
   let caller: Caller;
   try {
     caller = admitted(deps, headers, record);
@@ -191,6 +191,7 @@ async function ask(
     record,
     memory,
     take,
+    tell,
   });
 }
 

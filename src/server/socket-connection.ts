@@ -1,9 +1,10 @@
 import type { ServerWebSocket } from 'bun';
 import type { Relayed } from '../pipeline/relay.ts';
 import type { TurnRecord } from '../telemetry/record.ts';
-import { FailureError, internalFailure, invalidRequest, type Failure } from '../turn/failure.ts';
+import { FailureError, internalFailure, type Failure } from '../turn/failure.ts';
 import { asObject, asString, parseObject, type JsonObject } from '../turn/json.ts';
 import { eventFrames, type EventFrames } from './socket-events.ts';
+import { cancelled, lifetimeOver, notActive, queueFull, tooManyLanes } from './socket-failures.ts';
 import {
   failureFrame,
   headersIn,
@@ -46,6 +47,8 @@ export interface AskedTurn {
   readonly isWarmUp: boolean;
   readonly client: AbortSignal;
   readonly take: (stream: Relayed) => void;
+  /** Gives the client events that are no part of a reply. */
+  readonly tell: (events: Uint8Array) => void;
 }
 
 export interface Answered {
@@ -163,15 +166,26 @@ export function createConnection({ limits, ask, encode, wantsHead, closed }: Con
     const take = (taken: Relayed): void => {
       stream = taken;
     };
-    const { response, record } = await ask({ body, isWarmUp, client: signal, take });
+    const frames = eventFrames(streamId, encode, send);
+    turn.frames = frames;
+    const waits = async (events: Uint8Array): Promise<void> => {
+      // What it has not read yet keeps it waiting well enough.
+      if (socket !== undefined && unread === undefined) await frames.write(events);
+    };
+    const { response, record } = await ask({
+      body,
+      isWarmUp,
+      client: signal,
+      take,
+      // One that has left is told of by its socket.
+      tell: (events) => void waits(events).catch(() => {}),
+    });
     if (response.status !== 200) {
       if (turn.isCancelled) tell(cancelled, streamId);
       else if (record.failure?.kind === 'replay') replay(record.failure.message);
       else await send([await refusalFrame(response, streamId)]);
       return;
     }
-    const frames = eventFrames(streamId, encode, send);
-    turn.frames = frames;
     if (wantsHead) await send([headFrame(response.headers, streamId)]);
     let failure: Failure | undefined;
     if (stream === undefined) await frames.write(await response.bytes());
@@ -263,37 +277,3 @@ const idOf = (data: string | undefined): string | undefined =>
   data === undefined ? undefined : asString(asObject(parseObject(data)?.response)?.id);
 
 const gone = new Error('the client has left');
-
-const cancelled: Failure = {
-  kind: 'cancelled',
-  scope: 'request',
-  status: 499,
-  message: 'the response was cancelled',
-  code: 'response_cancelled',
-  retryable: false,
-};
-
-const notActive = invalidRequest('there is no such response in progress to cancel', 'response_id', {
-  code: 'response_cancel_not_active',
-});
-
-const tooManyLanes = invalidRequest('This WebSocket connection has reached its stream limit.', 'stream_id', {
-  code: 'websocket_stream_limit_reached',
-});
-
-const queueFull: Failure = {
-  kind: 'rate_limited',
-  scope: 'request',
-  status: 429,
-  message: 'too many turns wait on this connection; this one was not taken',
-  code: 'websocket_queue_full',
-  retryable: true,
-};
-
-/** In the words on which clients connect again and send the whole conversation. */
-const lifetimeOver = (lifetimeMs: number): Failure =>
-  invalidRequest(
-    `Responses websocket connection limit reached (${Math.round(lifetimeMs / 60_000)} minutes). Create a new websocket connection to continue.`,
-    undefined,
-    { code: 'websocket_connection_limit_reached' },
-  );

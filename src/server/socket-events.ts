@@ -9,7 +9,7 @@ export interface EventFrames extends ByteSink {
   write(bytes: Uint8Array): Promise<void> | undefined;
   /** Ends the turn: what was held back, or `failure` where no event has ended it. */
   finish(failure: () => Failure | undefined): Promise<void> | undefined;
-  /** The data of the first event. */
+  /** The data of the first event that tells of the response. */
   first(): string | undefined;
 }
 
@@ -39,7 +39,7 @@ export function eventFrames(
       if (data === '[DONE]') continue;
       if (error !== undefined) frames.push(marked(error));
       error = undefined;
-      first ??= data;
+      if (first === undefined && data.includes('"response"')) first = data;
       last = data;
       if (isError(data)) error = data;
       else frames.push(marked(data));

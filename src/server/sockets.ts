@@ -50,7 +50,7 @@ export interface SocketDeps extends PipelineDeps {
 export type AskOver = (
   route: CallRoute,
   record: TurnRecord,
-  turn: Pick<Inbound, 'headers' | 'body' | 'client' | 'take' | 'memory'>,
+  turn: Pick<Inbound, 'headers' | 'body' | 'client' | 'take' | 'tell' | 'memory'>,
   isWarmUp: boolean,
 ) => Promise<Response>;
 
@@ -99,9 +99,9 @@ export function createSockets(
           return deps.bodyBytesMax;
         },
       },
-      async ask({ body, isWarmUp, client, take }) {
+      async ask({ body, isWarmUp, client, take, tell }) {
         const record = recordOf(route, turnHeaders);
-        const turn = { headers: turnHeaders, body: async () => bounded(body), client, take, memory };
+        const turn = { headers: turnHeaders, body: async () => bounded(body), client, take, tell, memory };
         return { response: await ask(route, record, turn, isWarmUp), record };
       },
       encode: (failure) => route.surface.encodeFailure(failure, ''),

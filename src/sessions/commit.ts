@@ -64,14 +64,19 @@ export async function commitTurn(
   for (const branch of before) if (branch !== undefined) await trim(queries, caller, branch);
 }
 
-/** Has a conversation go on from these entries alone; the responses that led here keep what they had. */
+/**
+ * Has a conversation go on from these entries alone, for as long as it was to be kept; the responses that led here keep
+ * what they had.
+ */
 export async function rewriteConversation(
   queries: Queries,
-  { caller, state }: Snapshot,
+  { caller, state, branch }: Snapshot,
   conversation: string,
   entries: readonly Entry[],
-  { cover, about, nowMs, expiresMs }: Writing,
+  { cover, about, nowMs }: Omit<Writing, 'expiresMs'>,
 ): Promise<void> {
+  const [held] = await queries.all('SELECT expires_ms FROM session_branches WHERE id = ?', [branch]);
+  const expiresMs = Number(held?.expires_ms ?? nowMs);
   const told = await aboutOf(queries, caller, conversation);
   const before = await unname(queries, caller, 'conversation', conversation);
   const place = await newBranch(queries, caller, expiresMs);

@@ -274,14 +274,8 @@ export function openSessions(
       const left = all.entries.toSpliced(at, 1);
       const cover = coverOf(caller);
       const about = cover.seal(JSON.stringify(conversation));
-      const expiresMs = nowMs() + limits.retentionMs;
       await store.transaction((queries) =>
-        rewriteConversation(queries, snapshot, conversation.id, left, {
-          cover,
-          about,
-          nowMs: nowMs(),
-          expiresMs,
-        }),
+        rewriteConversation(queries, snapshot, conversation.id, left, { cover, about, nowMs: nowMs() }),
       );
       return true;
     },

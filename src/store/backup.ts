@@ -27,7 +27,7 @@ const table = (key: string, texts: string, numbers = ''): BackupTable => {
   return { key: words(key), texts: words(texts), columns: [...words(texts), ...words(numbers)] };
 };
 
-/** What a backup holds: everything that could not be made again. Health heals by itself; leases are of the moment. */
+/** What a backup holds: everything that could not be made again. Health heals by itself, quotas are told anew. */
 const ownTables: Readonly<Record<string, BackupTable>> = {
   settings: table('name', 'name value'),
   accounts: table(

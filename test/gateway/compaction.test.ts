@@ -130,3 +130,28 @@ test('the demo knows no conversation but those of the gateway, compacts, and goe
     await demo.stop();
   }
 });
+
+test.each([true, false])(
+  'a summary that does not come about burns no account, stream: %p',
+  async (stream) => {
+    const two = startBench({ accounts: ['a', 'b'], state });
+    try {
+      const blocks = hello.chat.blocks.map((block) => ({
+        ...block,
+        text: block.text.replace('"finish_reason":"stop"', '"finish_reason":"length"'),
+      }));
+      two.upstream.handle(() => ({ kind: 'stream', blocks }));
+      for (let i = 0; i < 3; i++) {
+        const input = [{ role: 'user', content: `say ${i}` }, { type: 'compaction_trigger' }];
+        const answer = await ask(two, 'responses', { input, stream });
+        expect(await answer.text()).toContain('grew longer');
+        expect(two.upstream.requests).toHaveLength(i + 1);
+      }
+      expect(state.health.list()).toEqual([]);
+      two.upstream.handle(() => ({ kind: 'stream', blocks: hello.chat.blocks }));
+      expect((await ask(two, 'responses', { input: 'hi' })).status).toBe(200);
+    } finally {
+      await two.stop();
+    }
+  },
+);

@@ -7,7 +7,9 @@ import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Queries, Store } from '../../src/store/store.ts';
 import { startGateway } from '../support/gateway.ts';
+import { hasPostgres, startPostgres } from '../support/postgres.ts';
 import { gate, startReplay } from '../support/replay.ts';
+import { openSocket } from '../support/socket.ts';
 import { ask, hello, startBench, type Bench } from './setup.ts';
 
 const vault = createVault(new Uint8Array(32).fill(5));
@@ -122,58 +124,88 @@ test('requests of other protocols, and those that are not to be stored, ask the 
   expect(asked).toBe(0);
 });
 
-test('a gateway that is killed in mid stream goes on from the last finished turn', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'dragoman-killed-'));
-  const upstream = startReplay({ models: ['m'] });
-  ended.push(
-    async () => rmSync(directory, { recursive: true, force: true }),
-    () => upstream.stop(),
-  );
-  const start = () =>
-    startGateway({
-      providers: [
-        {
-          name: 'chat',
-          type: 'openai',
-          base_url: `${upstream.url}/v1`,
-          api_key: 'k',
-          protocols: ['openai-chat'],
-        },
-      ],
-      extra: { store: `sqlite:${join(directory, 'state.db')}` },
-      env: { DRAGOMAN_SECRET: 'several words of which the vault is made' },
+const engines = ['SQLite', ...(hasPostgres ? ['PostgreSQL'] : [])];
+if (!hasPostgres) console.log('skipped: PostgreSQL is not installed');
+
+/** The text of a turn's events up to `isEnough`. */
+async function heardOver(
+  how: string,
+  url: string,
+  body: Record<string, unknown>,
+  isEnough: (text: string) => boolean,
+): Promise<string> {
+  let text = '';
+  if (how === 'WebSocket') {
+    const socket = await openSocket(url);
+    socket.send({ type: 'response.create', model: 'chat/m', ...body });
+    while (!isEnough(text)) text += JSON.stringify(await socket.next());
+    return text;
+  }
+  const { body: stream } = await ask({ url }, 'responses', { ...body, stream: true });
+  const reader = stream!.pipeThrough(new TextDecoderStream()).getReader();
+  while (!isEnough(text)) text += (await reader.read()).value;
+  return text;
+}
+
+test.each(engines.flatMap((engine) => ['POST', 'WebSocket'].map((how) => [engine, how] as const)))(
+  'a gateway on %s that is killed in mid stream by %s goes on from the last finished turn',
+  async (engine, how) => {
+    const directory = mkdtempSync(join(tmpdir(), 'dragoman-killed-'));
+    const postgres = engine === 'PostgreSQL' ? await startPostgres() : undefined;
+    if (postgres) ended.push(() => postgres.stop());
+    const store = (await postgres?.database()) ?? `sqlite:${join(directory, 'state.db')}`;
+    const upstream = startReplay({ models: ['m'] });
+    ended.push(
+      async () => rmSync(directory, { recursive: true, force: true }),
+      () => upstream.stop(),
+    );
+    const start = () =>
+      startGateway({
+        providers: [
+          {
+            name: 'chat',
+            type: 'openai',
+            base_url: `${upstream.url}/v1`,
+            api_key: 'k',
+            protocols: ['openai-chat'],
+          },
+        ],
+        extra: { store },
+        env: { DRAGOMAN_SECRET: 'several words of which the vault is made' },
+      });
+    const idIn = (text: string) => /"id":"(resp_[^"]+)"/.exec(text)![1]!;
+    const blocks = (id: string) =>
+      hello.chat.blocks.map((block) => ({ ...block, text: block.text.replaceAll('chatcmpl-1', id) }));
+
+    const first = await start();
+    ended.push(() => first.stop());
+    upstream.enqueue({ kind: 'stream', blocks: blocks('one') });
+    const done = await heardOver(how, first.url, { input: 'one' }, (text) =>
+      text.includes('response.completed'),
+    );
+    const never = gate();
+    upstream.enqueue({
+      kind: 'stream',
+      blocks: blocks('two'),
+      delivery: { hold: { before: 3, gate: never } },
     });
-  const idIn = (text: string) => /"id":"(resp_[^"]+)"/.exec(text)![1]!;
-  const blocks = (id: string) =>
-    hello.chat.blocks.map((block) => ({ ...block, text: block.text.replaceAll('chatcmpl-1', id) }));
+    const more = { input: 'two', previous_response_id: idIn(done) };
+    const seen = await heardOver(how, first.url, more, (text) => text.includes('Hello'));
+    process.kill(first.pid, 'SIGKILL');
+    await first.stop();
+    never.open();
 
-  const first = await start();
-  ended.push(() => first.stop());
-  upstream.enqueue({ kind: 'stream', blocks: blocks('one') });
-  const done = await (await ask(first, 'responses', { input: 'one', stream: true })).text();
-  const never = gate();
-  upstream.enqueue({ kind: 'stream', blocks: blocks('two'), delivery: { hold: { before: 3, gate: never } } });
-  const cut = await ask(first, 'responses', {
-    input: 'two',
-    stream: true,
-    previous_response_id: idIn(done),
-  });
-  const reader = cut.body!.getReader();
-  let seen = '';
-  while (!seen.includes('Hello')) seen += new TextDecoder().decode((await reader.read()).value);
-  process.kill(first.pid, 'SIGKILL');
-  await reader.read().catch(() => undefined);
-  never.open();
-
-  const second = await start();
-  ended.push(() => second.stop());
-  expect((await fetch(`${second.url}/v1/responses/${idIn(seen)}`)).status).toBe(404);
-  upstream.enqueue({ kind: 'stream', blocks: blocks('three') });
-  const again = await ask(second, 'responses', { input: 'again', previous_response_id: idIn(done) });
-  expect(again.status).toBe(200);
-  const { messages } = upstream.requests.at(-1)!.json as { messages: { content: string }[] };
-  expect(messages.map(({ content }) => content)).toEqual(['one', 'Hello world', 'again']);
-}, 30_000);
+    const second = await start();
+    ended.push(() => second.stop());
+    expect((await fetch(`${second.url}/v1/responses/${idIn(seen)}`)).status).toBe(404);
+    upstream.enqueue({ kind: 'stream', blocks: blocks('three') });
+    const again = await ask(second, 'responses', { input: 'again', previous_response_id: idIn(done) });
+    expect(again.status).toBe(200);
+    const { messages } = upstream.requests.at(-1)!.json as { messages: { content: string }[] };
+    expect(messages.map(({ content }) => content)).toEqual(['one', 'Hello world', 'again']);
+  },
+  60_000,
+);
 
 test('two callers with the same ids share nothing', async () => {
   const { bench, state } = await benchOn((work) => work());

@@ -22,7 +22,7 @@ const options: BenchOptions = {
 };
 const bench = startBench(options);
 const stallState = memoryState();
-const stalling = startBench({ ...options, server: { idle_ms: 100 }, state: stallState });
+const stalling = startBench({ ...options, server: { idle_ms: 400 }, state: stallState });
 
 afterEach(() => {
   for (const { upstream, records } of [bench, stalling]) {

@@ -4,8 +4,11 @@ import { afterAll, afterEach, describe, expect, test } from 'bun:test';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
+import { createVault } from '../../src/accounts/vault.ts';
+import { openState } from '../../src/server/state.ts';
+import { openStore } from '../../src/store/open.ts';
 import { gate, type Script } from '../support/replay.ts';
-import { ask, hello, startBench, surfaceNames, type SurfaceName } from './setup.ts';
+import { ask, hello, startBench, surfaceNames, type BenchOptions, type SurfaceName } from './setup.ts';
 
 /** Short enough for a test; an upstream that nobody answers for is begun without after four of them. */
 const keepAliveMs = 40;
@@ -194,6 +197,123 @@ test('another account still serves after the client was told to wait, and once o
   } finally {
     await two.stop();
   }
+});
+
+test('a client is told to wait for as long as accounts are tried, one after another', async () => {
+  const two = startBench({ server: { keep_alive_ms: keepAliveMs, idle_ms: 1_500 }, accounts: ['a', 'b'] });
+  try {
+    const hold = gate();
+    two.upstream.enqueue({ kind: 'silent' });
+    two.upstream.handle(async () => {
+      await hold.opened;
+      return { kind: 'stream', blocks: hello.chat.blocks };
+    });
+    const { body } = await ask(two, 'chat', { model: 'chat/m', stream: true });
+    let text = '';
+    let heard = 0;
+    for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      // The first account was silent for as long as one may be; the client goes on hearing of the second.
+      if (two.upstream.requests.length === 2 && ++heard === 8) hold.open();
+    }
+    expect(text).toMatch(endForm.chat);
+    expect(two.records.at(-1)).toMatchObject({ outcome: 'ok', attempts: 2 });
+  } finally {
+    await two.stop();
+  }
+}, 15_000);
+
+describe('a gateway with keys and conversations', () => {
+  async function startKept(options: BenchOptions = {}) {
+    const vault = createVault(new Uint8Array(32).fill(8));
+    const state = await openState({ stored: { store: await openStore('sqlite::memory:'), vault } });
+    const kept = startBench({ server: { keep_alive_ms: keepAliveMs }, state, ...options });
+    return {
+      ...kept,
+      state,
+      async [Symbol.asyncDispose]() {
+        await kept.stop();
+        await state.close();
+      },
+    };
+  }
+  const bearer = (secret: string) => ({
+    'content-type': 'application/json',
+    authorization: `Bearer ${secret}`,
+  });
+
+  test.each(['refuses', 'is left by its client'])(
+    'has a place at the gate taken until a reply that is begun early ends, where its upstream then %s',
+    async (how) => {
+      await using kept = await startKept();
+      const { secret, key } = await kept.state.keys!.create({
+        name: 'one',
+        rules: { concurrent: 1, per_day: { tokens: 1_000_000 } },
+      });
+      const headers = bearer(secret);
+      const hold = gate();
+      kept.upstream.handle(async () => {
+        await hold.opened;
+        return { kind: 'body', status: 529, body: { error: { message: 'too busy' } } };
+      });
+      const leave = new AbortController();
+      const body = { model: 'responses/m', stream: true };
+      const begun = await ask(kept, 'responses', body, { headers, signal: leave.signal });
+      expect(begun.status).toBe(200);
+      const second = await ask(kept, 'responses', body, { headers });
+      expect([second.status, await second.json()]).toEqual([
+        429,
+        { error: expect.objectContaining({ code: 'rate_limit_exceeded' }) },
+      ]);
+      if (how === 'refuses') {
+        hold.open();
+        expect(await begun.text()).toMatch(/event: response\.failed\n.*too busy/s);
+      } else {
+        leave.abort();
+        await begun.text().catch(() => {});
+      }
+      const deadline = Date.now() + 5_000;
+      while (kept.records.length < 2 && Date.now() < deadline) await Bun.sleep(5);
+      expect(kept.records.at(-1)).toMatchObject({
+        outcome: how === 'refuses' ? 'error' : 'cancelled',
+        keyId: key.id,
+        status: 200,
+        failure: how === 'refuses' ? { status: 529, message: 'too busy' } : { kind: 'cancelled' },
+      });
+      expect(kept.streamsOpen()).toBe(0);
+      expect(kept.upstream.openCount()).toBe(0);
+      hold.open();
+      kept.upstream.handle(() => ({ kind: 'stream', blocks: hello.responses.blocks }));
+      const next = await ask(kept, 'responses', body, { headers });
+      expect(next.status).toBe(200);
+      expect(await next.text()).toMatch(endForm.responses);
+    },
+  );
+
+  test.each([1, 2])(
+    'keeps a native reply’s bytes and stores it, with %i accounts and frames in between',
+    async (count) => {
+      await using kept = await startKept({ accounts: ['a', 'b'].slice(0, count) });
+      const { blocks, textAt } = hello.responses;
+      const sent = blocks.map(({ text }) => `${text}\n\n`).join('');
+      for (const before of [textAt[0], blocks.length - 1]) {
+        const hold = gate();
+        const delivery = { split: 'byte', hold: { before, gate: hold } } as const;
+        kept.upstream.handle(async () => {
+          await Bun.sleep(keepAliveMs * 7);
+          return { kind: 'stream', blocks, delivery };
+        });
+        const headers = { 'content-type': 'application/json', originator: 'codex_exec' };
+        const asked = ask(kept, 'responses', { model: 'responses/m', stream: true }, { headers });
+        setTimeout(() => hold.open(), keepAliveMs * 16);
+        const text = await (await asked).text();
+        const sign = 'data: {"type":"keepalive"}\n\n';
+        expect(text.split(sign).length).toBeGreaterThan(3);
+        expect(text.replaceAll(sign, '')).toBe(sent);
+        expect((await fetch(`${kept.url}/v1/responses/resp_1`)).status).toBe(200);
+      }
+    },
+  );
 });
 
 describe('clients', () => {

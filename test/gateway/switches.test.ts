@@ -11,9 +11,10 @@ import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import { chat } from './makers/chat.ts';
 import { gemini } from './makers/gemini.ts';
-import { startMakers, type Makers, type Taken } from './makers/maker.ts';
+import { startMakers, type Body, type Makers, type Taken } from './makers/maker.ts';
 import { messages } from './makers/messages.ts';
 import { responses } from './makers/responses.ts';
+import { openSocket, responseIn, type TestSocket } from '../support/socket.ts';
 import { accountsCalled, startBench, surfaceNames, type Bench, type SurfaceName } from './setup.ts';
 
 const wires = new Map([
@@ -52,7 +53,9 @@ beforeAll(async () => {
     providers: vendors.map((vendor) => providerOf(vendor)),
   });
 });
+const sockets: TestSocket[] = [];
 afterAll(async () => {
+  for (const socket of sockets) socket.close();
   await bench.stop();
   await state.close();
   makers.stop();
@@ -81,7 +84,50 @@ interface Client {
 const schema = { type: 'object' as const, properties: { city: { type: 'string' } } };
 const options = () => ({ apiKey: 'unused', maxRetries: 0 });
 
-const clients: Record<SurfaceName, () => Client> = {
+const look = [{ type: 'function' as const, name: 'look', parameters: schema, strict: false }];
+const reasons = {
+  reasoning: { effort: 'low' as const, summary: 'auto' as const },
+  include: ['reasoning.encrypted_content' as const],
+};
+
+/** Sends what is new alone, and says what it goes on from. */
+function incremental(send: (request: Record<string, unknown>, stream: boolean) => Promise<Body>): Client {
+  let previous: unknown;
+  let calls: unknown[] = [];
+  return {
+    async say(model, words, stream) {
+      const input =
+        words === undefined
+          ? calls.map((call_id) => ({ type: 'function_call_output', call_id, output: 'sunny' }))
+          : [{ type: 'message', role: 'user', content: words }];
+      const request = { model, input, tools: look, ...reasons, previous_response_id: previous };
+      const { id, output } = await send(request, stream);
+      previous = id;
+      calls = (output as Body[]).flatMap((item) => (item.type === 'function_call' ? [item.call_id] : []));
+      return calls.length > 0;
+    },
+  };
+}
+
+const clients: Record<SurfaceName | 'stored' | 'socket', () => Client> = {
+  stored() {
+    const sdk = new OpenAI({ ...options(), baseURL: `${bench.url}/v1` });
+    return incremental(async (request, stream) => {
+      const reply = stream
+        ? await sdk.responses.stream(request as never).finalResponse()
+        : await sdk.responses.create(request as never);
+      return reply as unknown as Body;
+    });
+  },
+  socket() {
+    const opening = openSocket(bench.url);
+    void opening.then((socket) => sockets.push(socket));
+    return incremental(async (request) => {
+      const frames = await (await opening).ask({ ...request, store: false });
+      expect(frames.at(-1)).toMatchObject({ type: 'response.completed' });
+      return responseIn(frames);
+    });
+  },
   chat() {
     const sdk = new OpenAI({ ...options(), baseURL: `${bench.url}/v1` });
     const history: OpenAI.ChatCompletionMessageParam[] = [{ role: 'system', content: 'Be brief.' }];
@@ -106,7 +152,6 @@ const clients: Record<SurfaceName, () => Client> = {
   responses() {
     const sdk = new OpenAI({ ...options(), baseURL: `${bench.url}/v1` });
     const input: OpenAI.Responses.ResponseInputItem[] = [];
-    const tools = [{ type: 'function' as const, name: 'look', parameters: schema, strict: false }];
     let calls: string[] = [];
     return {
       async say(model, words, stream) {
@@ -118,10 +163,9 @@ const clients: Record<SurfaceName, () => Client> = {
         const request = {
           model,
           input,
-          tools,
+          tools: look,
           store: false,
-          reasoning: { effort: 'low' as const, summary: 'auto' as const },
-          include: ['reasoning.encrypted_content' as const],
+          ...reasons,
         };
         const reply = stream
           ? await sdk.responses.stream(request).finalResponse()
@@ -218,10 +262,14 @@ function brokenPrefixes(taken: readonly Taken[]): string[] {
   });
 }
 
-describe.each(surfaceNames)('a conversation of a %s client', (surface) => {
+describe.each([
+  ...surfaceNames.map((surface) => [surface, surface] as const),
+  ['responses', 'stored'] as const,
+  ['responses', 'socket'] as const,
+])('a conversation of a %s client (%s)', (surface, kind) => {
   test('of 100 turns goes on through every switch, and each upstream gets its own reasoning only', async () => {
-    const client = clients[surface]();
-    const choose = random(surface.length * 7919);
+    const client = clients[kind]();
+    const choose = random(kind.length * 7919);
     const { taken, refused, down } = makers;
     const first = taken.length;
     const own = `each-${surface}`;

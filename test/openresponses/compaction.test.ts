@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { createVault } from '../../src/accounts/vault.ts';
 import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -12,6 +12,9 @@ import { tokens } from './upstreams/model.ts';
 
 // Compaction as the specification has it, on every kind of upstream, and on one that compacts by itself.
 const described = corpusAvailable ? describe : describe.skip;
+
+// The first turn compiles the schemas of both sides.
+setDefaultTimeout(30_000);
 
 let state: State;
 let stage: Stage;

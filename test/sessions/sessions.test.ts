@@ -284,6 +284,30 @@ describe.each(engines)('conversations in %s', (_, address) => {
     await close();
   });
 
+  test('a conversation is kept no longer, and no shorter, for an item that was taken out of it', async () => {
+    await open({ retentionMs: 1000 });
+    const conversation = { id: 'conv', createdAt: 1, metadata: {} };
+    const head = () => sessions.find('ann', 'conv', 'conversation');
+    for (const retentionMs of [400, 5000]) {
+      await sessions.commit({
+        caller: 'ann',
+        parent: undefined,
+        conversation,
+        inputs: [{ ...user('one'), id: 'i1' }, user('two')],
+        response: {},
+        native: false,
+        retentionMs,
+      });
+      nowMs += retentionMs / 2;
+      expect(await sessions.takeOut((await head())!, conversation, 'i1')).toBe(true);
+      nowMs += retentionMs / 2 - 1;
+      expect(await sessions.items((await head())!)).toHaveLength(1);
+      nowMs += 1;
+      expect(await head()).toBeUndefined();
+    }
+    await close();
+  });
+
   test('a conversation expires after its last turn, with everything that it alone needed', async () => {
     await open({ retentionMs: 1000 });
     await turn('old', 'one');

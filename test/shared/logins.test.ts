@@ -111,12 +111,14 @@ describe.concurrent.each(engines)('two gateways on %s', (_engine, address) => {
     await using pair = await pairOn(await address());
     const { vendor, both } = pair;
     vendor.lifeMs = 800;
-    const until = Date.now() + 3_000;
+    const startMs = Date.now();
+    // A busy machine gets to few requests in that time.
+    const goesOn = (ms: number) => ms < 3_000 || (vendor.rotations < 2 && ms < 20_000);
     const statuses = await Promise.all(
       both.flatMap((gateway) =>
         many(5, async () => {
           const seen = new Set<number>();
-          for (; Date.now() < until; await Bun.sleep(5)) seen.add(await status(gateway, 'p/m'));
+          for (; goesOn(Date.now() - startMs); await Bun.sleep(5)) seen.add(await status(gateway, 'p/m'));
           return [...seen];
         }),
       ),
@@ -124,8 +126,8 @@ describe.concurrent.each(engines)('two gateways on %s', (_engine, address) => {
     expect(new Set(statuses.flat())).toEqual(new Set([200]));
     expect(vendor.reused).toBe(0);
     // Every 640 ms at most, when a fifth of its life is left.
-    expect(vendor.rotations).toBeWithin(2, 7);
-  }, 30_000);
+    expect(vendor.rotations).toBeWithin(2, Math.ceil((Date.now() - startMs) / 640) + 2);
+  }, 60_000);
 
   test('a gateway killed with the new login stored and not yet used loses nothing', async () => {
     await using pair = await pairOn(await address());

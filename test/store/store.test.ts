@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { schemaVersion } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.ts';
@@ -115,6 +116,30 @@ describe.each(engines)('a store on %s', (_engine, address) => {
     await Promise.all([here.close(), there.close()]);
   }, 10_000);
 
+  test.each([0, 1, 2, 3])('brings a store of version %i forward, whoever opens it first', async (version) => {
+    const at = await address();
+    const fresh = await openStore(at);
+    const expected = await shapeOf(fresh);
+    await fresh.run(`INSERT INTO settings (name, value) VALUES ('mine', 'kept')`);
+    for (const [step, names] of Object.entries(madeBy)) {
+      if (Number(step) <= version) continue;
+      for (const name of names) await fresh.run(`DROP TABLE ${name}`);
+    }
+    await fresh.run('DELETE FROM migrations WHERE id > ?', [version]);
+    expect(await shapeOf(fresh)).not.toEqual(expected);
+    await fresh.close();
+
+    const [one, other] = await Promise.all([openStore(at), openStore(at)]);
+    expect(await shapeOf(one)).toEqual(expected);
+    expect((await other.all('SELECT id FROM migrations ORDER BY id')).map(({ id }) => Number(id))).toEqual(
+      Array.from({ length: schemaVersion }, (_, i) => i + 1),
+    );
+    if (version > 0) {
+      expect(await other.all(`SELECT value FROM settings WHERE name = 'mine'`)).toEqual([{ value: 'kept' }]);
+    }
+    await Promise.all([one.close(), other.close()]);
+  });
+
   test('refuses a store that a newer program has written', async () => {
     const at = await address();
     const store = await openStore(at);
@@ -123,6 +148,28 @@ describe.each(engines)('a store on %s', (_engine, address) => {
     expect(openStore(at)).rejects.toThrow('update the program');
   });
 });
+
+/** The tables that each step of the schema has made. */
+const madeBy: Readonly<Record<number, readonly string[]>> = {
+  1: ['accounts', 'account_health', 'gateway_keys', 'usage_hours', 'leases', 'settings'],
+  2: ['usage_writers'],
+  3: ['session_items', 'session_branches', 'session_snapshots'],
+  4: ['account_quotas'],
+};
+
+/** The columns and indexes of a store. */
+async function shapeOf(store: Store): Promise<unknown> {
+  if (store.engine === 'sqlite') return store.all('SELECT type, name, sql FROM sqlite_master ORDER BY name');
+  return [
+    await store.all(
+      `SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+       WHERE table_schema = current_schema() ORDER BY table_name, column_name`,
+    ),
+    await store.all(
+      'SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexname',
+    ),
+  ];
+}
 
 test('a database file is for its owner only', async () => {
   const path = join(dir, 'mine', 'own.db');
