@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { secondWords, type Client, type Command, type Task } from './client.ts';
 import { refusedBy, toolResults, upstreams, type Stage, type UpstreamName } from './upstreams.ts';
 
-const taskMs = 60_000;
+/** It only bounds a hang. */
+const taskMs = 180_000;
 const pipesMs = 1_000;
 /** The gateway gathers its lines for a moment. */
 export const logFlushMs = 500;

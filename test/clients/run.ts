@@ -1,7 +1,7 @@
 /**
  * Drives the real clients through the gateway, each on upstreams of other protocols than its own, and the official client
- * of a simulated backend with it and without it. A name as an argument runs those only. Ends with a line
- * `N passed, N failed`.
+ * of a simulated backend with it and without it, two side by side. A name as an argument runs those only. Ends with
+ * a line `N passed, N failed`.
  */
 import { attempt } from './attempt.ts';
 import { claudeCode } from './claude-code.ts';
@@ -23,7 +23,8 @@ import { opencodeChat, opencodeGemini, opencodeMessages, opencodeResponses } fro
 import { onSubscription } from './on-subscription.ts';
 import { givesUp, perseveres } from './retries.ts';
 import { runs, setUps, tryOut } from './set-up.ts';
-import { startStage, type UpstreamName } from './upstreams.ts';
+import { sideBySide } from './side-by-side.ts';
+import type { Stage, UpstreamName } from './upstreams.ts';
 
 /** The upstreams of other protocols than the client's come first; its own, last, is the native lane. */
 const matrix: readonly (readonly [Client, readonly UpstreamName[]])[] = [
@@ -81,58 +82,65 @@ const wanted = process.argv.slice(2).join(' ').toLowerCase();
 let passed = 0;
 let failed = 0;
 
-async function judged(name: string, work: () => Promise<string | undefined>): Promise<void> {
-  if (!name.toLowerCase().includes(wanted)) return;
-  const startedMs = performance.now();
-  const problem = await work().catch((error: unknown) => String(error));
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(`${problem ? '✗' : '✓'} ${name} (${seconds} s)`);
-  if (problem) console.log(problem);
-  if (problem) failed++;
-  else passed++;
+interface Trial {
+  readonly name: string;
+  /** What went wrong; nothing when all is well. */
+  run(stage: Stage): Promise<string | undefined>;
 }
 
-const stage = await startStage();
-try {
-  for (const [client, upstreams] of matrix) {
-    for (const upstream of upstreams) {
-      const name = `${client.name} (${client.protocol}) on a ${upstream} upstream completes a tool task`;
-      await judged(name, async () => {
-        const problem = await attempt(client, upstream, stage);
-        return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
-      });
-    }
-  }
-  for (const [client, models] of onDuo) {
-    for (const { model, upstream } of models) {
-      const name = `${client.name} (${client.protocol}) on GitLab Duo’s ${model} completes a tool task`;
-      await judged(name, async () => {
-        const problem = await attempt(client, upstream, stage, { provider: 'duo', model });
-        return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
-      });
-    }
-  }
-  for (const [client, upstream] of persevering) {
-    const name = `${client.name} (${client.protocol}) asks a ${upstream} upstream that fails again, and goes on`;
-    await judged(name, () => perseveres(client, upstream, stage));
-  }
-  for (const [client, upstream, status] of givingUp) {
-    const name = `${client.name} (${client.protocol}) does not ask a ${upstream} upstream again that says ${status}`;
-    await judged(name, () => givesUp(client, upstream, stage, status));
-  }
-} finally {
-  await stage.stop();
-}
-for (const way of ways) {
-  for (const story of storyNames) {
-    const over = `${way.downstream}, and ${way.upstream} to the backend`;
-    await judged(`Codex CLI is told the same of ${story} (${over})`, () => tell(story, way));
-  }
-}
-for (const transport of ['http', 'websocket'] as const) {
-  const name = `Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process (${transport})`;
-  await judged(name, () => onSubscription(transport));
-}
-for (const setting of [...setUps, ...runs]) await judged(setting.name, () => tryOut(setting));
+/** A tool task, and what the gateway has logged when it fails. */
+const toolTask = (
+  client: Client,
+  upstream: UpstreamName,
+  where: string,
+  at?: Parameters<typeof attempt>[3],
+): Trial => ({
+  name: `${client.name} (${client.protocol}) on ${where} completes a tool task`,
+  async run(stage) {
+    const problem = await attempt(client, upstream, stage, at);
+    return problem && `${problem}\ngateway log:\n${stage.gateway.logs().slice(-3_000)}`;
+  },
+});
+
+const trials: readonly Trial[] = [
+  ...matrix.flatMap(([client, on]) => on.map((name) => toolTask(client, name, `a ${name} upstream`))),
+  ...onDuo.flatMap(([client, models]) =>
+    models.map(({ model, upstream }) =>
+      toolTask(client, upstream, `GitLab Duo’s ${model}`, { provider: 'duo', model }),
+    ),
+  ),
+  ...persevering.map(([client, upstream]) => ({
+    name: `${client.name} (${client.protocol}) asks a ${upstream} upstream that fails again, and goes on`,
+    run: (stage: Stage) => perseveres(client, upstream, stage),
+  })),
+  ...givingUp.map(([client, upstream, status]) => ({
+    name: `${client.name} (${client.protocol}) does not ask a ${upstream} upstream again that says ${status}`,
+    run: (stage: Stage) => givesUp(client, upstream, stage, status),
+  })),
+  ...ways.flatMap((way) =>
+    storyNames.map((story) => ({
+      name: `Codex CLI is told the same of ${story} (${way.downstream}, and ${way.upstream} to the backend)`,
+      run: () => tell(story, way),
+    })),
+  ),
+  ...(['http', 'websocket'] as const).map((transport) => ({
+    name: `Claude Code on a Codex login sees a picture, thinks, uses tools and goes on in another process (${transport})`,
+    run: () => onSubscription(transport),
+  })),
+  ...[...setUps, ...runs].map((setting) => ({ name: setting.name, run: () => tryOut(setting) })),
+];
+
+await sideBySide(
+  trials.filter(({ name }) => name.toLowerCase().includes(wanted)),
+  async ({ name, run }, stage) => {
+    const startedMs = performance.now();
+    const problem = await run(stage).catch((error: unknown) => String(error));
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    console.log(`${problem ? '✗' : '✓'} ${name} (${seconds} s)`);
+    if (problem) console.log(problem);
+    if (problem) failed++;
+    else passed++;
+  },
+);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -1,12 +1,12 @@
 /**
  * Lets real clients work through long sessions on upstreams of every protocol:
  * `npm run sessions -- [--quick] [--write] [name]`. `--quick` takes a few of them, whose results must be those of the
- * table in `docs/clients.md`; `--write` puts the results into it. Ends with a line `N passed, N failed`.
+ * table in `docs/clients.md`; `--write` puts the results into it. Two run side by side. Ends with a line `N passed, N failed`.
  */
 import { allPairs, quickPairs } from './matrix.ts';
 import { session } from './session.ts';
+import { sideBySide } from './side-by-side.ts';
 import { cell, cellKey, readCells, writeCells } from './table.ts';
-import { startStage } from './upstreams.ts';
 
 /** Tool calls of a session: some are made two at once, so that the model takes 50 turns, the last without any. */
 const calls = 60;
@@ -21,11 +21,14 @@ const table = readCells();
 const results = new Map<string, string>();
 let passed = 0;
 let failed = 0;
-const stage = await startStage();
-try {
-  for (const [client, upstream] of args.includes('--quick') ? quickPairs : allPairs) {
-    const name = `${client.name} (${client.protocol}) on a ${upstream} upstream`;
-    if (!name.toLowerCase().includes(wanted)) continue;
+const pairs = (args.includes('--quick') ? quickPairs : allPairs).map(([client, upstream]) => ({
+  client,
+  upstream,
+  name: `${client.name} (${client.protocol}) on a ${upstream} upstream`,
+}));
+await sideBySide(
+  pairs.filter(({ name }) => name.toLowerCase().includes(wanted)),
+  async ({ client, upstream, name }, stage) => {
     const startedMs = performance.now();
     const { turns, faults: found, said } = await session(client, upstream, stage, calls);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
@@ -40,10 +43,8 @@ try {
     if (faults.length > 0) console.log(`${faults.join('\n')}\n${said}`);
     if (faults.length > 0) failed++;
     else passed++;
-  }
-} finally {
-  await stage.stop();
-}
+  },
+);
 if (writes) writeCells(results);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
