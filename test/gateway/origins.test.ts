@@ -45,14 +45,17 @@ async function start(makers: Makers, { accounts = ['x', 'y'], twice = false, key
   const vendors = surfaceNames.flatMap((name) => (twice ? [name, `${name}-2`] : [name]));
   const bench: Bench = startBench({
     state,
-    providers: vendors.map((name) => {
-      const kind = name.replace('-2', '') as SurfaceName;
-      const url = `${makers.url}/${name}`;
-      const type = kind === 'messages' ? 'anthropic' : kind === 'gemini' ? 'google' : 'openai';
-      const base_url = type === 'openai' ? `${url}/v1` : url;
-      const protocols = type === 'openai' ? { protocols: [`openai-${kind}`] } : {};
-      return { name, type, base_url, ...protocols, accounts: accountsCalled(...accounts), models: [model] };
-    }),
+    providers: vendors
+      .map((name): Record<string, unknown> => {
+        const kind = name.replace('-2', '') as SurfaceName;
+        const url = `${makers.url}/${name}`;
+        const type = kind === 'messages' ? 'anthropic' : kind === 'gemini' ? 'google' : 'openai';
+        const base_url = type === 'openai' ? `${url}/v1` : url;
+        const protocols = type === 'openai' ? { protocols: [`openai-${kind}`] } : {};
+        return { name, type, base_url, ...protocols, accounts: accountsCalled(...accounts), models: [model] };
+      })
+      // As in every gateway; nobody there reads what others have sealed.
+      .concat({ name: 'demo', type: 'demo' }),
   });
   const stop = async () => {
     await bench.stop();
