@@ -28,7 +28,16 @@ const checks = [
   await run('lint', [tool('oxlint'), '--deny-warnings']),
   await run('types', [tool('tsc'), '--noEmit']),
 ];
-const tests = await run('tests', [process.execPath, 'test', ...process.argv.slice(2)]);
+// It only bounds a hang: on a slow, busy machine a test of an instant takes its seconds.
+const hangMs = 120_000;
+// Files side by side, each in a world of its own: many wait for something most of their time.
+const tests = await run('tests', [
+  process.execPath,
+  'test',
+  `--timeout=${hangMs}`,
+  '--parallel=2',
+  ...process.argv.slice(2),
+]);
 
 const count = (word: string): number =>
   Number(tests.output.match(new RegExp(`^ *(\\d+) ${word}$`, 'm'))?.[1] ?? 0);

@@ -6,7 +6,7 @@ import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.t
 let postgres: Postgres | undefined;
 beforeAll(async () => {
   if (hasPostgres) postgres = await startPostgres();
-}, 30_000);
+}, 60_000);
 afterAll(() => postgres?.stop());
 
 const engines: [name: string, address: () => Promise<string>][] = [['sqlite', async () => 'sqlite::memory:']];
@@ -133,7 +133,7 @@ test('while the store is away nothing is lost, and nothing is counted twice when
     (error) => complaints.push(error),
   );
   ledger.add(entry());
-  expect(ledger.flush()).rejects.toThrow('gone');
+  await expect(ledger.flush()).rejects.toThrow('gone');
   ledger.add(entry());
   expect((await ledger.spent('k')).day.tokens).toBe(40);
   expect(complaints.length).toBe(1);

@@ -3,6 +3,7 @@ import { memoryHealthBoard, openHealthBoard } from '../../src/accounts/health-bo
 import { afterFailure, failureBehind, well, type Health } from '../../src/accounts/health.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Failure } from '../../src/turn/failure.ts';
+import { eventually } from '../support/eventually.ts';
 
 const start = 1_800_000_000_000;
 const minute = 60_000;
@@ -173,14 +174,13 @@ describe('the board', () => {
     const there = await openHealthBoard(store, () => start);
     here.failed('a', 'm', failure({ kind: 'authentication', status: 401 }));
     await here.flush();
-    for (let i = 0; i < 100 && there.usable('a', 'm'); i++) await Bun.sleep(10);
+    await eventually(() => !there.usable('a', 'm'));
     expect(there.of('a', 'm')).toMatchObject({ state: 'suspended', why: 'authentication (401)' });
     const later = await openHealthBoard(store, () => start);
     expect(later.usable('a', 'm')).toBe(false);
     later.clear('a');
     await later.flush();
-    for (let i = 0; i < 100 && !here.usable('a', 'm'); i++) await Bun.sleep(10);
-    expect(here.usable('a', 'm')).toBe(true);
+    await eventually(() => here.usable('a', 'm'));
     await Promise.all([here.close(), there.close(), later.close()]);
     await store.close();
   });

@@ -5,6 +5,7 @@ import { storedAccounts, type StoredAccounts } from '../../src/accounts/stored-a
 import { createVault } from '../../src/accounts/vault.ts';
 import { openStore } from '../../src/store/open.ts';
 import { StoreError, type Store } from '../../src/store/store.ts';
+import { eventually } from '../support/eventually.ts';
 
 const vault = createVault(new Uint8Array(32).fill(2));
 const minute = 60_000;
@@ -86,13 +87,13 @@ describe('while a login is renewed', () => {
     const renew = renewing(async () => (isAway = true));
     const startMs = performance.now();
     expect(await accounts.fresh(accounts.of('p')[0]!, renew)).toMatchObject({ secret: next });
-    expect(performance.now() - startMs).toBeWithin(2_000, 5_000);
+    expect(performance.now() - startMs).toBeWithin(2_000, 20_000);
     expect(accounts.of('p')[0]).toMatchObject({ secret: next });
     expect((await stored()).secret.token).toBe('access-0');
     isAway = false;
-    for (let i = 0; i < 60 && (await stored()).secret.token === 'access-0'; i++) await Bun.sleep(100);
+    await eventually(async () => (await stored()).secret.token !== 'access-0');
     expect(await stored()).toMatchObject({ secret: next, version: accounts.of('p')[0]!.version });
-  }, 15_000);
+  }, 60_000);
 
   test('the end waits until it is stored', async () => {
     await login(-1);

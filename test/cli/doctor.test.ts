@@ -218,5 +218,5 @@ describe('dragoman doctor', () => {
     } finally {
       await gateway.remove();
     }
-  }, 30_000);
+  }, 60_000);
 });

@@ -104,7 +104,7 @@ describe('dragoman run', () => {
     } finally {
       await gateway.remove();
     }
-  }, 30_000);
+  }, 60_000);
 
   test('a signal goes on to the client, whose end decides', async () => {
     install('claude', "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.05; done");

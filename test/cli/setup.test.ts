@@ -3,6 +3,7 @@ import { lstatSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonc } from '../../src/cli/clients/jsonc.ts';
 import { clientNames, type ClientName } from '../../src/cli/clients/names.ts';
+import { eventually } from '../support/eventually.ts';
 import { startServe, type Program } from '../support/program.ts';
 import { newPerson, type Person } from './setup-host.ts';
 
@@ -270,15 +271,13 @@ describe('with a gateway that runs', () => {
     const ask = (shown: string): Promise<Response> =>
       fetch(`${gateway!.url}/v1/models`, { headers: { authorization: `Bearer ${shown}` } });
     const answers = async (shown: string, status: number): Promise<void> => {
-      const giveUpMs = performance.now() + 10_000;
-      while ((await ask(shown)).status !== status && performance.now() < giveUpMs) await Bun.sleep(50);
-      expect((await ask(shown)).status).toBe(status);
+      await eventually(async () => (await ask(shown)).status === status);
     };
     await answers('drg_nobody', 401);
     await answers(token, 200);
     await undo('claude-code');
     await answers(token, 401);
-  }, 30_000);
+  }, 60_000);
 
   test('one that keeps its state elsewhere does not know the key: nothing is written, and it says why', async () => {
     const elsewhere = newPerson();
@@ -293,5 +292,5 @@ describe('with a gateway that runs', () => {
     } finally {
       elsewhere.remove();
     }
-  }, 20_000);
+  }, 60_000);
 });

@@ -16,7 +16,7 @@ describe.skipIf(!corpusAvailable)('every recorded reply on every surface', () =>
   let cells: Cell[] = [];
   beforeAll(async () => {
     cells = await runMatrix(subjects());
-  }, 90_000);
+  }, 300_000);
 
   for (const upstream of surfaces) {
     for (const surface of surfaces) {

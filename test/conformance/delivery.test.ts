@@ -25,7 +25,7 @@ for (const { says, run } of parts) {
     let cells: Cell[] = [];
     beforeAll(async () => {
       cells = await run();
-    }, 60_000);
+    }, 300_000);
 
     for (const upstream of surfaces) {
       for (const surface of surfaces) {

@@ -120,6 +120,6 @@ export function post(
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(bodyFor(surface, body, asked.model, asked.stream)),
-    signal: asked.signal ?? AbortSignal.timeout(10_000),
+    signal: asked.signal ?? AbortSignal.timeout(120_000),
   });
 }

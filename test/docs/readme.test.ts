@@ -20,7 +20,7 @@ const address = 'http://127.0.0.1:4242';
 let gateway: Program & { readonly url: string };
 beforeAll(async () => {
   gateway = await startServe({ command: ['npm', 'start', '--'], cwd: projectRoot });
-}, 20_000);
+}, 60_000);
 afterAll(() => gateway.remove());
 
 /** A text of the README with the address at which the gateway of this test listens. */
@@ -73,23 +73,28 @@ describe('the streams of the first minute', () => {
     expect(curls.map((command) => new URL(/http:\S+/.exec(command)![0]).pathname)).toEqual(Object.keys(ends));
   });
 
-  test.skipIf(Bun.which('curl') === null).each(curls)('%s', async (command) => {
-    const child = Bun.spawn(['sh', '-c', here(command)], { stdout: 'pipe', stderr: 'ignore' });
-    const arrivedMs: number[] = [];
-    let text = '';
-    for await (const chunk of child.stdout) {
-      arrivedMs.push(performance.now());
-      text += new TextDecoder().decode(chunk);
-    }
-    expect(await child.exited).toBe(0);
-    expect(text).toMatch(ends[new URL(/http:\S+/.exec(command)![0]).pathname]!);
-    // What was asked comes back word by word: three pieces at least, and not all at once.
-    const words = text.matchAll(/"(?:text|content|delta)":"([^"]*)"/g);
-    const said = [...words].map((match) => match[1]).join('');
-    expect(said).toContain(/"(?:content|input|text)":"([^"]+)"/.exec(command)![1]!);
-    expect(arrivedMs.length).toBeGreaterThanOrEqual(3);
-    expect(arrivedMs.at(-1)! - arrivedMs[0]!).toBeGreaterThan(30);
-  });
+  test.skipIf(Bun.which('curl') === null).each(curls)(
+    '%s',
+    async (command) => {
+      const child = Bun.spawn(['sh', '-c', here(command)], { stdout: 'pipe', stderr: 'ignore' });
+      const arrivedMs: number[] = [];
+      let text = '';
+      for await (const chunk of child.stdout) {
+        arrivedMs.push(performance.now());
+        text += new TextDecoder().decode(chunk);
+      }
+      expect(await child.exited).toBe(0);
+      expect(text).toMatch(ends[new URL(/http:\S+/.exec(command)![0]).pathname]!);
+      // What was asked comes back word by word: three pieces at least, and not all at once.
+      const words = text.matchAll(/"(?:text|content|delta)":"([^"]*)"/g);
+      const said = [...words].map((match) => match[1]).join('');
+      expect(said).toContain(/"(?:content|input|text)":"([^"]+)"/.exec(command)![1]!);
+      expect(arrivedMs.length).toBeGreaterThanOrEqual(3);
+      expect(arrivedMs.at(-1)! - arrivedMs[0]!).toBeGreaterThan(30);
+      // A busy machine reads several pieces at once now and then.
+    },
+    { retry: 5, timeout: 60_000 },
+  );
 
   test('come from the models that are named', async () => {
     const { data } = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: { id: string }[] };
@@ -428,7 +433,7 @@ describe('the commands', () => {
     ]);
     rmSync(home, { recursive: true });
     await upstream.stop();
-  }, 20_000);
+  }, 60_000);
 
   test.each([...new Set(['serve', ...named])])('%s called wrongly is status 2', async (command) => {
     const { status, stdout, stderr } = await finish([...words(command), '--no-such-flag']);

@@ -6,6 +6,7 @@ import { createVault } from '../../src/accounts/vault.ts';
 import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Queries, Store } from '../../src/store/store.ts';
+import { eventually } from '../support/eventually.ts';
 import { startGateway } from '../support/gateway.ts';
 import { hasPostgres, startPostgres } from '../support/postgres.ts';
 import { gate, startReplay } from '../support/replay.ts';
@@ -102,7 +103,7 @@ describe('the end of a streamed reply', () => {
     );
     await answer.body!.getReader().read();
     leaving.abort();
-    while (bench.records.length === 0) await Bun.sleep(5);
+    await eventually(() => bench.records.length > 0);
     held.open();
     await Bun.sleep(20);
     expect(bench.records).toHaveLength(1);

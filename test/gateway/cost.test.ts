@@ -5,6 +5,7 @@ import { createGateway, providerSchemas, type Gateway } from '../../src/gateway.
 import { snapshot } from '../../src/routing/facts.ts';
 import type { TurnRecord } from '../../src/telemetry/record.ts';
 import { blocksOfPayloads } from '../support/corpus.ts';
+import { eventually } from '../support/eventually.ts';
 import { gate, startReplay, type ReplayUpstream } from '../support/replay.ts';
 import { ask } from './setup.ts';
 
@@ -82,7 +83,7 @@ const messagesUsd = 0.04625;
 
 /** The first of `list`, which comes shortly. */
 async function first<T>(list: readonly T[]): Promise<T> {
-  for (let waited = 0; list.length === 0 && waited < 2000; waited++) await Bun.sleep(1);
+  await eventually(() => list.length > 0);
   return list[0]!;
 }
 const recorded = () => first(records);

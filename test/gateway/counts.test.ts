@@ -4,6 +4,7 @@ import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import type { Json, JsonObject } from '../../src/turn/json.ts';
 import { corpusAvailable, corpusJson } from '../support/corpus.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Script } from '../support/replay.ts';
 import { startBench, type Bench } from './setup.ts';
 
@@ -280,12 +281,12 @@ describe('an estimated count', () => {
       await turn.text();
       let header = '';
       let tokens = 0;
-      for (let tries = 0; tries < 40 && !header.includes('samples=1'); tries++) {
-        await Bun.sleep(100);
+      await eventually(async () => {
         const after = await ask('messages', 'chat/m', { messages: [{ role: 'user', content: text }] });
         header = after.headers.get('dragoman-count')!;
         tokens = numberIn((await after.json()) as JsonObject);
-      }
+        return header.includes('samples=1');
+      });
       expect(header).toBe('estimate; ratio=2.00; samples=1');
       expect(tokens).toBe(plain * 2);
     }));

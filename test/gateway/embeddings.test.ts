@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import { startBench, type Bench } from './setup.ts';
+import { eventually } from '../support/eventually.ts';
 
 let bench: Bench;
 beforeAll(() => {
@@ -110,11 +111,11 @@ describe('embeddings', () => {
     bench.upstream.enqueue({ kind: 'silent' });
     const leave = new AbortController();
     const asked = post('/v1/embeddings', { model: 'chat/m', input: 'a' }, { signal: leave.signal });
-    while (bench.upstream.requests.length === 0) await Bun.sleep(5);
+    await eventually(() => bench.upstream.requests.length > 0);
     leave.abort();
-    expect(asked).rejects.toThrow();
+    await expect(asked).rejects.toThrow();
     await bench.upstream.closed(0);
-    while (bench.records.length === 0) await Bun.sleep(5);
+    await eventually(() => bench.records.length > 0);
     expect(bench.records[0]).toMatchObject({ outcome: 'cancelled', status: 499 });
   });
 

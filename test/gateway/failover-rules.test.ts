@@ -8,6 +8,7 @@ import { accountStates } from '../../src/server/account-states.ts';
 import { openState } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import { requestFields } from '../../src/telemetry/request-fields.ts';
+import { eventually } from '../support/eventually.ts';
 import { gate, type Script } from '../support/replay.ts';
 import { errorBody } from './fault-scripts.ts';
 import { readReply } from './replies.ts';
@@ -36,7 +37,7 @@ describe('what is not tried again', () => {
       return bad('chat', 429);
     });
     await ask(bench, 'chat', {}, { signal: left.signal }).catch(() => {});
-    for (let i = 0; i < 100 && records.length === 0; i++) await Bun.sleep(5);
+    await eventually(() => records.length > 0);
     open();
     await Bun.sleep(20);
     expect(upstream.requests.map(askedAt)).toEqual(['a', 'b']);
@@ -191,7 +192,7 @@ describe('what is learnt', () => {
     const first = start({ state: here });
     first.upstream.enqueue(bad('chat', 429, { 'retry-after': '60' }), good('chat'));
     await ask(first.bench, 'chat', {});
-    for (let i = 0; i < 200 && there.health.list().length === 0; i++) await Bun.sleep(20);
+    await eventually(() => there.health.list().length > 0);
     other.upstream.enqueue(good('chat'));
     await ask(other.bench, 'chat', {});
     expect(other.upstream.requests.map(askedAt)).toEqual(['b']);
@@ -222,7 +223,7 @@ describe('what is learnt', () => {
     const { bench, upstream, records } = start();
     upstream.enqueue(bad('chat', 429), bad('chat', 500), good('chat'));
     await (await ask(bench, 'chat', { stream: true })).text();
-    for (let i = 0; i < 100 && records.length === 0; i++) await Bun.sleep(1);
+    await eventually(() => records.length > 0);
     expect(requestFields(records[0]!)).toMatchObject({
       account: 'c',
       chosen: 'last-resort',

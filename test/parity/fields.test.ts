@@ -43,7 +43,7 @@ describe.each([...contracts.values()])('the table of $protocol', ({ protocol, fi
       });
       expect(unnoticed.map(({ path }) => path)).toEqual(nothing);
     },
-    30_000,
+    60_000,
   );
 
   test('is found wanting when an SDK gains a field, a kind of tool or a kind of content', () => {

@@ -97,4 +97,4 @@ test(`${count} damaged requests are answered, or refused in the caller's protoco
   expect(found).toEqual([]);
   // Damage that is always or never noticed would try nothing.
   expect(answered / count).toBeWithin(0.3, 0.9);
-}, 120_000);
+}, 300_000);

@@ -15,5 +15,5 @@ for (const { protocol, request, modelInPath } of asked) {
       }),
       { seed, numRuns: 400 },
     );
-  }, 30_000);
+  }, 60_000);
 }

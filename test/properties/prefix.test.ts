@@ -21,7 +21,7 @@ describe('a conversation that grows', () => {
           }),
           { seed, numRuns: 150 },
         );
-      }, 30_000);
+      }, 60_000);
     }
   }
 });

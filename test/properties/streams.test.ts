@@ -30,7 +30,7 @@ describe('a generated reply', () => {
         }),
         { seed, numRuns: 300 },
       );
-    }, 30_000);
+    }, 60_000);
   }
 
   for (const from of protocols) {
@@ -48,7 +48,7 @@ describe('a generated reply', () => {
           }),
           { seed, numRuns: 150 },
         );
-      }, 30_000);
+      }, 60_000);
     }
   }
 });

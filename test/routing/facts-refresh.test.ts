@@ -8,6 +8,7 @@ import {
   type RefreshOutcome,
 } from '../../src/routing/facts-refresh.ts';
 import type { ModelCatalog } from '../../src/routing/models-dev.ts';
+import { eventually } from '../support/eventually.ts';
 
 const modelsOf = (count: number, price = 1) =>
   Object.fromEntries(
@@ -137,7 +138,7 @@ describe('the next start', () => {
     const { open, asked, catalogs } = setup(() => json(good(), { etag: '"1"' }));
     await open().refresh();
     open().start();
-    for (let waited = 0; catalogs.length < 2 && waited < 2000; waited++) await Bun.sleep(1);
+    await eventually(() => catalogs.length > 1);
     await Bun.sleep(20);
     expect(catalogs[1]).toEqual(catalogs[0]!);
     expect(asked).toHaveLength(1);
@@ -187,7 +188,7 @@ describe('the next start', () => {
     const { open, outcomes, asked } = setup(() => new Promise<Response>(() => {}));
     const refresh = open();
     refresh.start();
-    for (let waited = 0; asked.length === 0 && waited < 2000; waited++) await Bun.sleep(1);
+    await eventually(() => asked.length > 0);
     expect(asked).toHaveLength(1);
     refresh.stop();
     await Bun.sleep(10);

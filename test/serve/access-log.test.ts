@@ -2,7 +2,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test
 import {
   askAndHold,
   askWhole,
-  eventually,
   heldReply,
   providerKey,
   refusal,
@@ -10,6 +9,7 @@ import {
   startServed,
   type Served,
 } from './setup.ts';
+import { eventually } from '../support/eventually.ts';
 
 const clientKey = 'client-key-0815-secret';
 const prompt = 'The prompt nobody should read in a log';

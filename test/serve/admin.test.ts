@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jsonLines, projectRoot, startProgram, startServe, type Program } from '../support/program.ts';
-import { eventually } from './setup.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Serves whoever shows one of these keys. */
 const members = new Set(['Bearer sk-good', 'Bearer sk-other']);
@@ -68,7 +68,7 @@ beforeAll(async () => {
   ];
   gateway = await startServe({ config: { providers }, cwd, env });
   admin = await dragoman(['keys', 'create', 'boss', '--admin']);
-}, 20_000);
+}, 60_000);
 afterAll(async () => {
   await gateway.remove();
   rmSync(home, { recursive: true, force: true });

@@ -2,16 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { prometheusContentType } from '../../src/telemetry/prometheus.ts';
 import { ask } from '../gateway/setup.ts';
 import { parsePrometheus, type ParsedFamily } from '../telemetry/prometheus-text.ts';
-import {
-  askAndHold,
-  askWhole,
-  eventually,
-  heldReply,
-  refusal,
-  replies,
-  startServed,
-  type Served,
-} from './setup.ts';
+import { askAndHold, askWhole, heldReply, refusal, replies, startServed, type Served } from './setup.ts';
+import { eventually } from '../support/eventually.ts';
 
 let served: Served;
 let families: Map<string, ParsedFamily>;

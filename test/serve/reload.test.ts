@@ -8,9 +8,10 @@ import { createVault, keyFromFile } from '../../src/accounts/vault.ts';
 import { storedAccounts } from '../../src/accounts/stored-accounts.ts';
 import { openStore } from '../../src/store/open.ts';
 import { ask } from '../gateway/setup.ts';
+import { eventually } from '../support/eventually.ts';
 import { jsonLines, startServe, type Program } from '../support/program.ts';
 import { startReplay, type ReplayUpstream } from '../support/replay.ts';
-import { eventually, heldReply, replies } from './setup.ts';
+import { heldReply, replies } from './setup.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'dragoman-reload-'));
 const cwd = join(home, 'work');
@@ -142,7 +143,8 @@ test('the log masks the keys of an edit, and of accounts that came later', async
   });
   await store.announce('accounts');
   await store.close();
-  await Bun.sleep(1_200);
+  // The gateway looks at the store twice a second, and says nothing of what it sees.
+  await Bun.sleep(2_500);
   for (const key of ['unheard-of-in-the-edit', 'unheard-of-in-the-store', firstKey]) {
     upstream.enqueue(refusal(key));
     await ended('one/m');

@@ -1,4 +1,3 @@
-import { expect } from 'bun:test';
 import { ask, hello, type SurfaceName } from '../gateway/setup.ts';
 import { jsonLines, startServe, type Program, type ProgramOptions } from '../support/program.ts';
 import { gate, startReplay, type Delivery, type Gate, type ReplayUpstream } from '../support/replay.ts';
@@ -86,12 +85,4 @@ export async function askAndHold(
   const response = await ask(served, 'chat', { stream: true, ...body }, { ...init, signal: leave.signal });
   await response.body!.getReader().read();
   return () => leave.abort();
-}
-
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) expect.unreachable('it did not happen within 5 s');
-    await Bun.sleep(10);
-  }
 }

@@ -64,7 +64,7 @@ describe('Ctrl-C', () => {
     const startMs = performance.now();
     served.program.signal('SIGINT');
     expect(await served.program.ended).toBe(0);
-    expect(performance.now() - startMs).toBeWithin(290, 2_500);
+    expect(performance.now() - startMs).toBeWithin(290, 10_000);
     expect(await text).toEndWith('(cut)');
     expect(await text).not.toContain('[DONE]');
     expect(await waiting).toBe('TypeError');
@@ -74,7 +74,7 @@ describe('Ctrl-C', () => {
   });
 
   test('a second time does not wait', async () => {
-    served = await startServed({ server: { drain_ms: 30_000 } });
+    served = await startServed({ server: { drain_ms: 50_000 } });
     const { script, hold } = heldReply();
     served.upstream.enqueue(script);
     const text = textOf(await ask(served, 'chat', { stream: true }));
@@ -83,7 +83,7 @@ describe('Ctrl-C', () => {
     await served.program.until(/"stopping"/);
     served.program.signal('SIGINT');
     expect(await served.program.ended).toBe(0);
-    expect(performance.now() - startMs).toBeLessThan(3_000);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
     expect(await text).toEndWith('(cut)');
     expect(eventsOf(served.program.stdout())).toEqual(['listening', 'stopping', 'stopping_now', 'request']);
     hold.open();
@@ -107,7 +107,7 @@ describe('Ctrl-C', () => {
     } finally {
       await program.remove();
     }
-  }, 20_000);
+  }, 60_000);
 });
 
 test('a port in use is said in one clear line, with status 1', async () => {

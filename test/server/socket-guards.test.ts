@@ -8,6 +8,7 @@ import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import { FailureError, type Failure } from '../../src/turn/failure.ts';
 import { ask, hello, startBench, type Bench, type BenchOptions } from '../gateway/setup.ts';
+import { eventually } from '../support/eventually.ts';
 import { gate } from '../support/replay.ts';
 import { errorIn, openSocket, type TestSocket } from '../support/socket.ts';
 
@@ -104,7 +105,7 @@ describe('an upgrade', () => {
     expect(await refusal(at)).toMatchObject({ status: 426, code: 'websocket_connection_limit_reached' });
     first.close();
     await first.closed;
-    while (at.socketsOpen() > 1) await Bun.sleep(5);
+    await eventually(() => at.socketsOpen() === 1);
     await connect(at);
   });
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { hello, startBench, type Bench, type BenchOptions } from '../gateway/setup.ts';
 import type { SseBlock } from '../support/corpus.ts';
+import { eventually } from '../support/eventually.ts';
 import { startGateway } from '../support/gateway.ts';
 import { openRawSocket, type RawSocket } from '../support/raw-socket.ts';
 import { gate, startReplay } from '../support/replay.ts';
@@ -35,14 +36,6 @@ async function connectRaw(url: string): Promise<RawSocket> {
 
 const turn = { model: 'chat/m', input: 'hi', store: false };
 const frame = JSON.stringify({ type: 'response.create', ...turn });
-
-async function until(holds: () => boolean, forMs = 20_000): Promise<void> {
-  const deadline = Date.now() + forMs;
-  while (!holds()) {
-    if (Date.now() > deadline) expect.unreachable(`it did not happen within ${forMs} ms`);
-    await Bun.sleep(20);
-  }
-}
 
 /** A reply of `count` pieces of 64 KiB, of which a client must read the most before its upstream can go on. */
 function longReply(count: number): SseBlock[] {
@@ -125,7 +118,7 @@ describe('a client that asks for too much', () => {
     try {
       raw.socket.resume();
       raw.socket.pause();
-      await until(() => at.socketsOpen() === 1);
+      await eventually(() => at.socketsOpen() === 1);
       expect((await other.ask(turn)).at(-1)!.type).toBe('response.completed');
     } finally {
       clearInterval(storm);
@@ -140,12 +133,12 @@ describe('a client that reads too slowly', () => {
     at.upstream.enqueue({ kind: 'stream', blocks: longReply(count), delivery: { split: 'event' } });
     const raw = await connectRaw(at.url);
     raw.send(JSON.stringify({ type: 'response.create', ...turn, model: 'responses/m' }));
-    await until(() => at.upstream.requests.length === 1);
+    await eventually(() => at.upstream.requests.length === 1);
     const [request] = at.upstream.requests;
     expect((await at.upstream.closed(0)).closedByPeer).toBe(true);
     // 64 MiB were to come; what lies in buffers of the system is all that was sent.
     expect(request!.eventsSent).toBeLessThan(count / 2);
-    await until(() => at.socketsOpen() === 0);
+    await eventually(() => at.socketsOpen() === 0);
     expect(at.records.at(-1)).toMatchObject({ outcome: 'cancelled', transport: 'websocket' });
   }, 60_000);
 
@@ -164,7 +157,7 @@ describe('a client that reads too slowly', () => {
       last = (last + chunk.toString('latin1')).slice(-4_000);
     });
     raw.socket.resume();
-    await until(() => last.includes('response.completed'));
+    await eventually(() => last.includes('response.completed'));
     expect(before).toBeLessThan(count);
     expect(bytes).toBeGreaterThan(count * 64 * 1024);
     expect(at.records.at(-1)).toMatchObject({ outcome: 'ok' });
@@ -178,7 +171,7 @@ test('a connection whose client is gone is closed; one that is only idle stays',
   expect(at.socketsOpen()).toBe(2);
   // It reads, but what it reads it does not answer, as a machine that was cut off.
   halfOpen.socket.resume();
-  await until(() => at.socketsOpen() === 1, 60_000);
+  await eventually(() => at.socketsOpen() === 1);
   await Bun.sleep(9_000);
   expect((await idle.ask(turn)).at(-1)!.type).toBe('response.completed');
 }, 90_000);

@@ -4,6 +4,7 @@ import { openState, type State } from '../../src/server/state.ts';
 import { openStore } from '../../src/store/open.ts';
 import { ask, hello, startBench, type Bench, type SurfaceName } from '../gateway/setup.ts';
 import type { SseBlock } from '../support/corpus.ts';
+import { eventually } from '../support/eventually.ts';
 import { gate } from '../support/replay.ts';
 import { errorIn, openSocket, responseIn, type Frame, type TestSocket } from '../support/socket.ts';
 
@@ -59,14 +60,6 @@ function heldReply(upstream: SurfaceName = 'chat') {
   const hold = gate();
   willReply(upstream, { split: 'event', hold: { before: 2, gate: hold } });
   return hold;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5_000;
-  while (!holds()) {
-    if (Date.now() > deadline) expect.unreachable('it did not happen within 5 s');
-    await Bun.sleep(5);
-  }
 }
 
 describe('a turn over a WebSocket', () => {
@@ -365,7 +358,7 @@ describe('a turn that is cancelled', () => {
     const socket = await connect();
     bench.upstream.enqueue({ kind: 'silent' });
     socket.send({ type: 'response.create', model: 'chat/m', input: 'hi', store: false });
-    await until(() => bench.upstream.requests.length === 1);
+    await eventually(() => bench.upstream.requests.length === 1);
     socket.send({ type: 'response.cancel' });
     expect(errorIn(await socket.turn())).toMatchObject({ status: 499, code: 'response_cancelled' });
     expect((await bench.upstream.closed(0)).closedByPeer).toBe(true);
@@ -390,7 +383,7 @@ describe('a turn that is cancelled', () => {
     await socket.next();
     (socket.socket as WebSocket & { terminate(): void })[how]();
     expect((await bench.upstream.closed(0)).closedByPeer).toBe(true);
-    await until(() => bench.socketsOpen() === 0);
+    await eventually(() => bench.socketsOpen() === 0);
     expect(bench.records.at(-1)).toMatchObject({ outcome: 'cancelled' });
   });
 });

@@ -16,7 +16,7 @@ const directory = mkdtempSync(join(tmpdir(), 'dragoman-backup-'));
 beforeAll(async () => {
   if (hasPostgres) postgres = await startPostgres();
   else console.log('skipped: PostgreSQL is not installed');
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await postgres?.stop();
   rmSync(directory, { recursive: true, force: true });
@@ -112,7 +112,7 @@ describe.each([
     expect(await there.words('c')).toHaveLength(4);
     for (const id of ['a', 'c']) await there.sessions.remove('ann', id);
     expect(await there.rows('session_items')).toBe(0);
-  }, 30_000);
+  }, 60_000);
 
   test('stand beside others, and come twice to no harm', async () => {
     await using here = await open(await from());
@@ -131,7 +131,7 @@ describe.each([
     expect(await there.rows('session_items')).toBe(items);
     expect(await there.words('x')).toEqual(['one', 're: one', 'elsewhere', 're: elsewhere']);
     expect(await there.words('b')).toBeUndefined();
-  }, 30_000);
+  }, 60_000);
 });
 
 test('a backup is of one moment, while turns go on', async () => {
@@ -168,4 +168,4 @@ test('a large backup is written and read page by page', async () => {
   await importStore(there.store, exportStore(here.store, conversationBackup), 'alone', conversationBackup);
   expect(await there.rows('session_snapshots')).toBe(1_201);
   expect(await there.words('r1200')).toEqual(['turn 1200', 're: turn 1200']);
-}, 30_000);
+}, 60_000);

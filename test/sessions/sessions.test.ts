@@ -18,7 +18,7 @@ let postgres: Postgres | undefined;
 beforeAll(async () => {
   if (hasPostgres) postgres = await startPostgres();
   else console.log('skipped: PostgreSQL is not installed');
-}, 30_000);
+}, 60_000);
 afterAll(() => postgres?.stop());
 
 const engines: [string, () => Promise<string>][] = [['SQLite', async () => 'sqlite::memory:']];
@@ -145,7 +145,7 @@ describe.each(engines)('conversations in %s', (_, address) => {
       ...Array.from({ length: deep }, (_, i) => [`side ${i + 1}`, String(i + 1)]).flat(),
     ]);
     await close();
-  }, 30_000);
+  }, 60_000);
 
   test('a compacted conversation goes on from its reply only', async () => {
     await open();
@@ -363,7 +363,7 @@ describe.each(engines)('conversations in %s', (_, address) => {
 
   test('a turn that is too large is refused whole', async () => {
     await open({ turnBytesMax: 1_000 });
-    expect(turn('a', 'x'.repeat(1_000))).rejects.toBeInstanceOf(SessionTooLarge);
+    await expect(turn('a', 'x'.repeat(1_000))).rejects.toBeInstanceOf(SessionTooLarge);
     expect(await rows('session_items')).toBe(0);
     await close();
   });

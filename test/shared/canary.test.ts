@@ -7,6 +7,7 @@ import { createVault, keyFromSecret } from '../../src/accounts/vault.ts';
 import { storedAccounts } from '../../src/accounts/stored-accounts.ts';
 import { openStore } from '../../src/store/open.ts';
 import { ask, surfaceNames } from '../gateway/setup.ts';
+import { eventually } from '../support/eventually.ts';
 import { startGateway, type Gateway } from '../support/gateway.ts';
 import { startProgram } from '../support/program.ts';
 import { echoes, startEcho, type Echo } from './echo.ts';
@@ -113,11 +114,11 @@ beforeAll(async () => {
   await store.close();
   const auth = { 'content-type': 'application/json', authorization: `Bearer ${clientKey}` };
   // Until the gateway has heard of the keys and of the login.
-  for (let i = 0; i < 100 && !echo.seen().includes(secrets.storedToken); i++) {
-    await Bun.sleep(50);
+  await eventually(async () => {
     const messages = [{ role: 'user', content: `fine ${prompt}` }];
     await (await ask(gateway, 'chat', { model: 'stored/m', messages }, { headers: auth })).text();
-  }
+    return echo.seen().includes(secrets.storedToken);
+  });
 
   for (const how of echoes) {
     for (const model of models) {
@@ -240,8 +241,7 @@ beforeAll(async () => {
       if ((error as { code?: string }).code !== 'EISDIR') throw error;
     }
   }
-  process.kill(gateway.pid, 'SIGTERM');
-  await Bun.sleep(600);
+  await gateway.end();
   outputs.set('log', gateway.logs());
 }, 60_000);
 afterAll(async () => {
@@ -261,19 +261,16 @@ test('the log has an upstream’s words where its owner asked for them, and no s
       const response = await ask(own, 'chat', { model: 'chat/m', messages, stream: true });
       await response.text();
     }
-    for (let i = 0; i < 40 && own.logs().split('"request"').length < 4; i++) await Bun.sleep(50);
+    await eventually(() => own.logs().split('"request"').length > 3);
     expect(own.logs()).toContain(prompt);
     expect(own.logs()).not.toContain(secrets.apiKey);
     expect(own.logs()).not.toContain(secrets.header);
   } finally {
     await own.stop();
   }
-}, 20_000);
+}, 60_000);
 
-async function until(event: string): Promise<void> {
-  for (let i = 0; i < 100 && !gateway.logs().includes(event); i++) await Bun.sleep(50);
-  expect(gateway.logs()).toContain(event);
-}
+const until = (event: string): Promise<void> => eventually(() => gateway.logs().includes(event));
 
 /** The text as it is, and as the usual encodings write it, wherever it begins within them. */
 function spellings(text: string): string[] {

@@ -1,3 +1,5 @@
+import { eventually } from '../support/eventually.ts';
+
 /** What one call used, as its upstream stated it. */
 export interface Stated {
   fresh: number;
@@ -26,6 +28,8 @@ export interface CountingVendor {
   /** The most that were open at a time. */
   readonly openMax: number;
   readonly calls: number;
+  /** Breaks the connection of the call whose prompt has `turn=` with this number, half way. */
+  cut(turn: number): void;
   stop(): Promise<void>;
 }
 
@@ -34,6 +38,7 @@ export function startCountingVendor(): CountingVendor {
   let open = 0;
   let openMax = 0;
   let calls = 0;
+  const cuts = new Map<number, PromiseWithResolvers<void>>();
 
   const state = (account: string, more: Partial<Stated>): void => {
     const sum = stated.get(account) ?? { fresh: 0, cacheRead: 0, cacheWrite: 0, output: 0, reasoning: 0 };
@@ -60,7 +65,7 @@ export function startCountingVendor(): CountingVendor {
         output: 40 + call,
       };
       openMax = Math.max(openMax, ++open);
-      for (let i = 0; i < 500 && openMax < vendor.together; i++) await Bun.sleep(10);
+      await eventually(() => openMax >= vendor.together);
       if (vendor.thinkMs > 0) await Bun.sleep(vendor.thinkMs);
       const isMessages = new URL(request.url).pathname === '/v1/messages';
       const isFirst = account === 'first';
@@ -70,7 +75,9 @@ export function startCountingVendor(): CountingVendor {
         return ended(Response.json(isMessages ? message(used) : completion(used)));
       }
       const events = isMessages ? messageEvents(used, course, isFirst) : chatEvents(used, course);
-      return new Response(stream(events, course, account, request.signal), {
+      const cut = Promise.withResolvers<void>();
+      cuts.set(Number(/turn=(\d+)/.exec(body)?.[1]), cut);
+      return new Response(stream(events, course, account, request.signal, cut.promise), {
         headers: { 'content-type': 'text/event-stream' },
       });
     },
@@ -81,7 +88,13 @@ export function startCountingVendor(): CountingVendor {
     return response;
   }
 
-  function stream(events: Event[], course: Course, account: string, signal: AbortSignal): ReadableStream {
+  function stream(
+    events: Event[],
+    course: Course,
+    account: string,
+    signal: AbortSignal,
+    cut: Promise<void>,
+  ): ReadableStream {
     const encoder = new TextEncoder();
     let isOpen = true;
     const end = (): void => {
@@ -95,8 +108,8 @@ export function startCountingVendor(): CountingVendor {
         if (event === undefined) {
           if (course === 'held')
             return new Promise<void>((done) => signal.addEventListener('abort', () => done()));
-          // What was written must have left before the connection breaks.
-          if (course === 'cut') await Bun.sleep(50);
+          // What was written must be read before the connection breaks.
+          if (course === 'cut') await cut;
           end();
           if (course === 'cut') controller.error(new Error('cut'));
           else controller.close();
@@ -125,6 +138,7 @@ export function startCountingVendor(): CountingVendor {
     get calls() {
       return calls;
     },
+    cut: (turn) => cuts.get(turn)?.resolve(),
     stop: () => server.stop(true),
   };
   return vendor;

@@ -13,7 +13,7 @@ let postgres: Postgres | undefined;
 beforeAll(async () => {
   if (hasPostgres) postgres = await startPostgres();
   else console.log('skipped: PostgreSQL is not installed');
-}, 30_000);
+}, 60_000);
 afterAll(() => postgres?.stop());
 
 const sqlite = async () => 'sqlite::memory:';
@@ -74,7 +74,7 @@ describe.each([
     expect(await createUsageLedger(other, Date.now).sums({ fromMs: 0, by: 'model' })).toMatchObject([
       { by: 'm', tokensFresh: 3_000_000_000, nanoUsd: 12_500_000_000 },
     ]);
-    expect(importStore(other, backup)).rejects.toThrow('into a new one');
+    await expect(importStore(other, backup)).rejects.toThrow('into a new one');
     await store.close();
     await other.close();
   });

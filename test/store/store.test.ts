@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { schemaVersion } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
+import { eventually } from '../support/eventually.ts';
 import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'dragoman-store-'));
@@ -14,7 +15,7 @@ let files = 0;
 beforeAll(async () => {
   if (hasPostgres) postgres = await startPostgres();
   else console.log('skipped: PostgreSQL is not installed');
-}, 30_000);
+}, 60_000);
 afterAll(async () => {
   await postgres?.stop();
   rmSync(dir, { recursive: true, force: true });
@@ -49,7 +50,7 @@ describe.each(engines)('a store on %s', (_engine, address) => {
       await queries.run(put, ['a', 'one']);
       throw new Error('no');
     });
-    expect(failing).rejects.toThrow('no');
+    await expect(failing).rejects.toThrow('no');
     await failing.catch(() => undefined);
     expect(await values(store)).toEqual([]);
     await store.close();
@@ -93,11 +94,11 @@ describe.each(engines)('a store on %s', (_engine, address) => {
     there.listen('accounts', () => other++);
     await Bun.sleep(100);
     await here.announce('keys');
-    for (let i = 0; i < 40 && heard === 0; i++) await Bun.sleep(50);
+    await eventually(() => heard > 0);
     expect(heard).toBe(1);
     expect(other).toBe(0);
     await here.announce('keys');
-    for (let i = 0; i < 40 && heard === 1; i++) await Bun.sleep(50);
+    await eventually(() => heard > 1);
     expect(heard).toBe(2);
     await Promise.all([here.close(), there.close()]);
   });
@@ -111,10 +112,9 @@ describe.each(engines)('a store on %s', (_engine, address) => {
       if (++heard === 1) throw new Error('could not be read');
     });
     await here.announce('keys');
-    for (let i = 0; i < 120 && heard < 2; i++) await Bun.sleep(50);
-    expect(heard).toBeGreaterThanOrEqual(2);
+    await eventually(() => heard >= 2);
     await Promise.all([here.close(), there.close()]);
-  }, 10_000);
+  }, 60_000);
 
   test.each([0, 1, 2, 3])('brings a store of version %i forward, whoever opens it first', async (version) => {
     const at = await address();
@@ -145,7 +145,7 @@ describe.each(engines)('a store on %s', (_engine, address) => {
     const store = await openStore(at);
     await store.run('INSERT INTO migrations (id, applied_ms) VALUES (?, ?)', [9999, 0]);
     await store.close();
-    expect(openStore(at)).rejects.toThrow('update the program');
+    await expect(openStore(at)).rejects.toThrow('update the program');
   });
 });
 

@@ -27,7 +27,9 @@ export interface Gateway {
   readonly configPath: string;
   /** Standard output and error so far. */
   logs(): string;
-  /** Asks it to end, waits, and removes its files. */
+  /** Asks it to end, and resolves once it has and all its output is read. */
+  end(): Promise<void>;
+  /** Ends it if it still runs, and removes its files. */
   stop(): Promise<void>;
 }
 
@@ -78,27 +80,28 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (url) listening.resolve(url);
     }
   };
-  void collect(child.stdout);
-  void collect(child.stderr);
+  const read = Promise.all([collect(child.stdout), collect(child.stderr)]);
   void child.exited.then((code) => listening.reject(new Error(`the gateway ended with status ${code}`)));
 
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     if (child.exitCode === null) child.kill('SIGTERM');
-    const stopped = await Promise.race([child.exited.then(() => true), Bun.sleep(3_000).then(() => false)]);
-    if (!stopped) {
-      child.kill('SIGKILL');
-      await child.exited;
-    }
+    const stopped = await Promise.race([child.exited.then(() => true), Bun.sleep(10_000).then(() => false)]);
+    if (!stopped) child.kill('SIGKILL');
+    await read;
+    await child.exited;
+  };
+  const stop = async (): Promise<void> => {
+    await end();
     rmSync(home, { recursive: true, force: true });
   };
 
-  const startMs = options.startMs ?? 15_000;
+  const startMs = options.startMs ?? 45_000;
   const late = setTimeout(
     () => listening.reject(new Error(`the gateway did not listen within ${startMs} ms`)),
     startMs,
   );
   try {
-    return { url: await listening.promise, pid: child.pid, home, configPath, logs: () => log, stop };
+    return { url: await listening.promise, pid: child.pid, home, configPath, logs: () => log, end, stop };
   } catch (cause) {
     await stop();
     throw new Error(`${(cause as Error).message}; its output:\n${log}`, { cause });

@@ -106,8 +106,8 @@ export function startProgram(options: ProgramOptions = {}): Program {
     },
     async remove() {
       if (killGroup(child.pid, 'SIGTERM')) {
-        await Promise.race([child.exited, Bun.sleep(2_000)]);
-        const deadlineMs = performance.now() + 2_000;
+        await Promise.race([child.exited, Bun.sleep(10_000)]);
+        const deadlineMs = performance.now() + 5_000;
         while (killGroup(child.pid, 0) && performance.now() < deadlineMs) await Bun.sleep(10);
         killGroup(child.pid, 'SIGKILL');
       }

@@ -115,6 +115,16 @@ export function startReplay(options: { models?: readonly string[] } = {}): Repla
     waiters.delete(request);
   }
 
+  /**
+   * Resolves once a reader has what was written so far; a reset takes what is not yet read with it. All fetches of
+   * a process share one thread, which has read all that came before the answer to this one; other processes get
+   * a moment.
+   */
+  async function delivered(): Promise<void> {
+    await Bun.sleep(5);
+    await (await fetch(`http://127.0.0.1:${server.port}/v1/models`)).arrayBuffer();
+  }
+
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
@@ -152,7 +162,13 @@ export function startReplay(options: { models?: readonly string[] } = {}): Repla
         return bodyResponse(script);
       }
       return new Response(
-        streamBody(script.blocks, script.delivery ?? {}, request, (byPeer) => close(request, byPeer)),
+        streamBody(
+          script.blocks,
+          script.delivery ?? {},
+          request,
+          (byPeer) => close(request, byPeer),
+          delivered,
+        ),
         { headers: { 'content-type': 'text/event-stream; charset=utf-8', ...script.headers } },
       );
     },
@@ -265,6 +281,7 @@ function streamBody(
   delivery: Delivery,
   request: ReplayRequest,
   close: (byPeer: boolean) => void,
+  delivered: () => Promise<unknown>,
 ): ReadableStream<Uint8Array> {
   const { pieces, heldFrom, cut } = piecesOf(blocks, delivery);
   let i = 0;
@@ -283,8 +300,7 @@ function streamBody(
           if (piece.event > 0) request.eventsSent = piece.event;
           if (i < pieces.length || cut) return;
         } else if (cut) {
-          // Time for what was sent to leave the socket before it is destroyed.
-          await Bun.sleep(5);
+          await delivered();
           close(false);
           controller.error(new Error('cut by the replay upstream'));
           return;

@@ -14,7 +14,7 @@ export interface TestSocket {
 
 export type Frame = Record<string, unknown> & { readonly type: string };
 
-const waitMs = 10_000;
+const waitMs = 45_000;
 const ends = new Set(['response.completed', 'response.incomplete', 'response.failed', 'error']);
 
 /** Connects; rejects with Bun's message, which names the status, when the gateway does not upgrade. */

@@ -82,7 +82,7 @@ function home(headers: Record<string, string> = {}): Home {
             CODEX_HOME: join(root, 'home'),
             GW_KEY: token,
           },
-          timeout: 30_000,
+          timeout: 120_000,
         },
       );
       const text = await new Response(child.stdout).text();

@@ -6,6 +6,7 @@ import { readCatalog } from '../../../src/providers/codex/models.ts';
 import { failure, quotaHeaders } from './backend/backend.ts';
 import { accountId } from './backend/tokens.ts';
 import { post, says, startBench, type Bench, test } from './setup.ts';
+import { eventually } from '../../support/eventually.ts';
 
 type Json = Record<string, unknown>;
 const list = async ({ url }: Bench, path: string, headers: Record<string, string> = {}) => {
@@ -140,7 +141,7 @@ describe('a request is held to what the live catalog says of its model', () => {
     await using bench = await startBench();
     bench.backend.models[0] = { ...bench.backend.models[0], ...plain };
     await post(bench, '/v1/responses', { input: 'hi' });
-    for (let tries = 0; tries < 100 && bench.backend.modelQueries.length === 0; tries++) await Bun.sleep(10);
+    await eventually(() => bench.backend.modelQueries.length > 0);
     await Bun.sleep(50);
     const { notes } = await sent(bench, { service_tier: 'priority' });
     expect(notes.map(({ path }) => path)).toEqual(['service_tier']);

@@ -5,6 +5,7 @@ import { codex } from '../../../src/providers/codex/index.ts';
 import { failure, quotaHeaders } from './backend/backend.ts';
 import { replies } from './backend/replies.ts';
 import { events, post, says, startBench, type Bench, type BenchOptions } from './setup.ts';
+import { eventually } from '../../support/eventually.ts';
 
 type Json = Record<string, unknown>;
 
@@ -37,12 +38,6 @@ const sizes = (bench: Bench) => frames(bench).map((frame) => (frame?.input as un
 const textOf = (list: readonly Json[]): string =>
   list.flatMap(({ type, delta }) => (type === 'response.output_text.delta' ? String(delta) : [])).join('');
 const whole = async (response: Response): Promise<string> => textOf(await events(response));
-
-/** Waits for something that another process of the same machine is to do soon. */
-async function soon(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i++) await Bun.sleep(10);
-  expect(holds()).toBeTrue();
-}
 
 describe('a conversation', () => {
   test('keeps one connection, over which only what is new goes up', async () => {
@@ -296,8 +291,8 @@ describe('a connection', () => {
     });
     await response.body!.getReader().read();
     client.abort();
-    await soon(() => bench.backend.connections.size === 0);
-    await soon(() => bench.records.length === 1);
+    await eventually(() => bench.backend.connections.size === 0);
+    await eventually(() => bench.records.length === 1);
     expect(bench.records[0]!.outcome).toBe('cancelled');
     bench.backend.paceMs = 0;
     expect((await post(bench, '/v1/responses', { input: 'hi' })).status).toBe(200);
@@ -307,7 +302,7 @@ describe('a connection', () => {
   test('answers pings', async () => {
     await using bench = await start();
     await post(bench, '/v1/responses', { input: 'hi' });
-    await soon(() => bench.backend.pongs === 1);
+    await eventually(() => bench.backend.pongs === 1);
   });
 
   test('is closed with the gateway', async () => {
@@ -315,7 +310,7 @@ describe('a connection', () => {
     await post(bench, '/v1/responses', { input: 'hi' });
     expect(bench.backend.connections.size).toBe(1);
     await bench.gateway.stop({ drainMs: 0 });
-    await soon(() => bench.backend.connections.size === 0);
+    await eventually(() => bench.backend.connections.size === 0);
   });
 
   test('is closed when the configuration is taken up anew, but not before its turn has ended', async () => {
@@ -324,9 +319,9 @@ describe('a connection', () => {
     bench.backend.paceMs = 50;
     const response = await post(bench, '/v1/responses', { input: 'hi', stream: true });
     bench.gateway.reload(bench.config);
-    await soon(() => bench.backend.connections.size === 1);
+    await eventually(() => bench.backend.connections.size === 1);
     expect(await whole(response)).toBe('Hello');
-    await soon(() => bench.backend.connections.size === 0);
+    await eventually(() => bench.backend.connections.size === 0);
     bench.backend.paceMs = 0;
     await post(bench, '/v1/responses', { input: 'hi' });
     expect([bench.backend.faults, connections(bench)]).toEqual([[], [1, 2, 3]]);
@@ -340,7 +335,7 @@ describe('a connection', () => {
     const response = await post(bench, '/v1/responses', { input: 'hi' });
     expect([response.status, bench.backend.renewals.length]).toEqual([200, 1]);
     expect([bench.backend.faults, connections(bench)]).toEqual([[], [1, 2]]);
-    await soon(() => bench.backend.connections.size === 1);
+    await eventually(() => bench.backend.connections.size === 1);
   });
 });
 

@@ -246,6 +246,6 @@ describe.each(Object.keys(capabilities) as Capability[])('%s', (capability) => {
       expect(await probes[capability](way)).toBe(capabilities[capability][way]);
       // A tokenizer may be loaded.
     },
-    30_000,
+    60_000,
   );
 });

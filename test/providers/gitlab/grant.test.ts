@@ -183,7 +183,7 @@ describe('a grant', () => {
     const request = provider.prepare(turn(), patAccount(simulated.office.pat()));
     const began = performance.now();
     await expect(provider.send(request, leave)).rejects.toThrow();
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(4_000);
   });
 });
 

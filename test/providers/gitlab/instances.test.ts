@@ -7,6 +7,7 @@ import { ask } from '../../gateway/setup.ts';
 import { application } from './instance/accounts.ts';
 import { startInstance, type Simulated } from './instance/simulator.ts';
 import { patAccount, providerFor, send, startGateway } from './setup.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /** As GitLab.com is, at the root of its host; and one of a company, under a path. */
 let com: Simulated;
@@ -190,14 +191,13 @@ describe('a model that an administrator has pinned', () => {
       provider.configured!.filter(({ name }) => name?.includes('pinned')).map(({ id }) => id);
     expect(names()).toEqual([]);
     for (let i = 0; i < 3; i++) await (await send(provider, account)).text();
-    for (let i = 0; names().length === 0 && i < 50; i++) await Bun.sleep(10);
+    await eventually(() => names().length > 0);
     expect(names()).toEqual(['claude-sonnet-4-6']);
     expect(com.graphqlAsked).toHaveLength(1);
     com.pinned = undefined;
     now += 24 * 3_600_000;
     await (await send(provider, account)).text();
-    for (let i = 0; names().length > 0 && i < 50; i++) await Bun.sleep(10);
-    expect(names()).toEqual([]);
+    await eventually(() => names().length === 0);
     expect(com.graphqlAsked).toHaveLength(2);
   });
 

@@ -8,6 +8,7 @@ import { startServe } from '../../support/program.ts';
 import { application } from './instance/accounts.ts';
 import { startInstance, type Simulated } from './instance/simulator.ts';
 import { entryFor } from './setup.ts';
+import { eventually } from '../../support/eventually.ts';
 
 let simulated: Simulated;
 let dir: string;
@@ -47,7 +48,7 @@ const worst: readonly [
     async (first) => {
       // Nobody hears the answer to this one.
       void status(first as never, model).catch(() => undefined);
-      for (let i = 0; simulated.minting === 0 && i < 1_000; i++) await Bun.sleep(10);
+      await eventually(() => simulated.minting > 0);
       expect(simulated.minting).toBe(1);
     },
   ],

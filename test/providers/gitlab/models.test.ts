@@ -8,6 +8,7 @@ import { ask } from '../../gateway/setup.ts';
 import { corpusJson, corpusRoot } from '../../support/corpus.ts';
 import { startInstance, type Simulated } from './instance/simulator.ts';
 import { patAccount, providerFor, send, startGateway } from './setup.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const captures = 'captures/gitlab-duo/models';
 const hasCaptures = existsSync(join(corpusRoot, captures));
@@ -176,7 +177,7 @@ describe('at the gateway', () => {
     expect(asked).toBeGreaterThan(100);
     expect(simulated.proxy.refused).toEqual([]);
     await running.stop();
-  }, 30_000);
+  }, 60_000);
 
   test.each([
     [['gpt-5.6-sol'], '/v1/responses', 'gpt-5.6-sol'],
@@ -260,7 +261,7 @@ describe('the public list', () => {
     const provider = providerFor(simulated, { models_url: simulated.listUrl });
     const response = await send(provider, patAccount(simulated.office.pat()));
     await response.text();
-    for (let i = 0; provider.configured!.length > 3 && i < 50; i++) await Bun.sleep(10);
+    await eventually(() => provider.configured!.length <= 3);
     expect(provider.configured!.map(({ id }) => id)).toEqual([
       'gitlab-duo',
       'claude-sonnet-5',

@@ -118,4 +118,4 @@ test('a person logs in at either instance, and reads what a suspended account ne
   expect(told.map(({ profile }) => profile.verdict)).toEqual(['ok', 'ok']);
   expect(told.find(({ name }) => name === 'pat:dev.one')!.profile.pinned_model).toContain('claude-sonnet-5');
   for (const { health } of told) expect(health[0]).toMatchObject({ state: 'suspended' });
-}, 120_000);
+}, 300_000);

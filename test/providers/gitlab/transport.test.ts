@@ -69,7 +69,7 @@ describe.each([
     }
     expect(text).toContain(' world');
     expect(running.records.at(-1)).toMatchObject({ outcome: 'ok', usage: { fresh: 5, output: 2 } });
-  }, 20_000);
+  }, 60_000);
 });
 
 describe('a request', () => {
@@ -147,7 +147,7 @@ describe('tokens', () => {
     expect(response.headers.get('dragoman-count')).toStartWith('estimate');
     expect(simulated.proxy.passed).toEqual([]);
     // The tokenizer is loaded for it.
-  }, 30_000);
+  }, 60_000);
 });
 
 const bash = {

@@ -101,7 +101,7 @@ test('models are discovered page by page', async () => {
     },
     { models: [{ name: 'models/embed-1', supportedGenerationMethods: ['embedContent'] }] },
   );
-  const models = await make().discover(AbortSignal.timeout(1000), account);
+  const models = await make().discover(AbortSignal.timeout(30_000), account);
   expect(models).toMatchObject([
     { id: 'gemini-1', name: 'Gemini One', inputTokensMax: 1_048_576, outputTokensMax: 65_536 },
     { id: 'embed-1', embeds: true },
