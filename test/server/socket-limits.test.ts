@@ -148,6 +148,7 @@ describe('a client that reads too slowly', () => {
     at.upstream.enqueue({ kind: 'stream', blocks: longReply(count), delivery: { split: 'event' } });
     const raw = await connectRaw(at.url);
     raw.send(JSON.stringify({ type: 'response.create', ...turn, model: 'responses/m' }));
+    await eventually(() => at.upstream.requests.length === 1);
     await Bun.sleep(500);
     const before = at.upstream.requests[0]!.eventsSent;
     let bytes = 0;
