@@ -10,8 +10,10 @@ import { type Answer, ask } from './oracles.ts';
 import { askFor, requestBody } from './requests.ts';
 import { askedOf, post, providerOf, type Stage, startStage } from './stage.ts';
 
-/** How long a client may wait for what its upstream has sent, and an upstream for its client's leaving, on a busy machine. */
+/** How long a client may wait for what its upstream has sent, on a busy machine. */
 const promptMs = 5_000;
+/** How long after its client's leaving an upstream's request may go on. */
+const closedMs = 1_000;
 
 /**
  * L1: of what the upstream has said so far, the client has got all text, all reasoning, and all calls but one that
@@ -27,12 +29,12 @@ export function lateMisses(said: Canonical, got: Canonical): Miss[] {
   return misses;
 }
 
-/** L2: the upstream's request was closed by the gateway soon after the client's leaving. */
+/** L2: the upstream's request was closed by the gateway within a second of the client's leaving. */
 export function abortMisses(
   request: Pick<ReplayRequest, 'closedAt' | 'closedByPeer'>,
   abortedAt: number,
 ): Miss[] {
-  const inTime = request.closedAt !== undefined && request.closedAt - abortedAt <= promptMs;
+  const inTime = request.closedAt !== undefined && request.closedAt - abortedAt <= closedMs;
   return inTime && request.closedByPeer
     ? []
     : [{ check: 'L2', detail: 'the upstream goes on after the client has left' }];
@@ -149,7 +151,7 @@ export async function heldMisses(
   const asked = post(gateway.url, surface, body, { model, stream: true, signal: client.signal });
   const isLate = (got: Canonical): boolean => lateMisses(early, got).length > 0;
   const nothing = canonicalOfEvents(surface, []);
-  const headMs = isLate(nothing) ? waitMs : Math.min(waitMs, 1_000);
+  const headMs = isLate(nothing) ? waitMs : Math.min(waitMs, closedMs);
   const response = await Promise.race([asked, Bun.sleep(headMs)]);
   // A surface that writes calls whole may have had nothing to write yet, not even a head.
   const got = response ? await readWhile(response, surface, isLate, waitMs) : nothing;
