@@ -75,7 +75,7 @@ export async function serve(flags: ServeFlags, host: Host): Promise<number> {
   const unwatch = watchConfig(file && resolve(host.cwd, file), () =>
     reload(gateway, masks, flags, host, log),
   );
-  await announce(url, config, log, host);
+  await announce(url, config, state.keys?.required === true, log, host);
   await stopped;
   unwatch();
   await Bun.sleep(settleMs);
@@ -149,7 +149,13 @@ function logCatalog(outcome: RefreshOutcome, log: AccessLog): void {
 }
 
 /** A plain line for people, an event for programs. */
-async function announce(url: string, config: Config, log: AccessLog, { stdout }: Host): Promise<void> {
+async function announce(
+  url: string,
+  config: Config,
+  needsKey: boolean,
+  log: AccessLog,
+  { stdout }: Host,
+): Promise<void> {
   if (!isPretty(config, stdout)) {
     log.announce('listening', { url, version });
     await log.flush();
@@ -160,15 +166,17 @@ async function announce(url: string, config: Config, log: AccessLog, { stdout }:
   if (stdout.terminal) {
     lines.unshift(`dragoman ${version}`);
     lines.push(`providers: ${config.providers.map(({ name }) => name).join(', ')}`);
-    if (demo) lines.push('', 'Try it:', `  ${demoCall(url, demo.name)}`);
+    if (needsKey) lines.push('callers need a key: `dragoman keys create NAME` makes one');
+    if (demo) lines.push('', 'Try it:', `  ${demoCall(url, demo.name, needsKey)}`);
     lines.push('', 'Ctrl-C stops it.', '');
   }
   await stdout.write(`${lines.join('\n')}\n`);
 }
 
-const demoCall = (url: string, provider: string): string =>
+const demoCall = (url: string, provider: string, needsKey: boolean): string =>
   [
     `curl -N ${url}/v1/chat/completions -H 'content-type: application/json' \\`,
+    ...(needsKey ? ["    -H 'authorization: Bearer KEY' \\"] : []),
     `    -d '{"model":"${provider}/echo","stream":true,"messages":[{"role":"user","content":"Hello"}]}'`,
   ].join('\n');
 

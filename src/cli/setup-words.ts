@@ -91,7 +91,7 @@ export async function tellSetup(
   const notes = [
     ...(isLive ? [] : [`no gateway listens at ${pointing.url} yet: start it with \`dragoman serve\``]),
     ...(done.earlier === undefined && journal.key
-      ? ['callers of this gateway need a key, from the first one on that is made: `dragoman keys list`']
+      ? ['from now on every caller of this gateway needs a key: `dragoman keys create NAME` makes one']
       : []),
     ...client.stronger
       .filter((name) => env[name])

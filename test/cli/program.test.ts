@@ -215,16 +215,23 @@ test('serve with a wrong configuration fails before it listens', async () => {
   expect(stderr).toStartWith('bad.yaml:1:17: server.port: ');
 });
 
-test('on a terminal, serve says how to try it', async () => {
+test('on a terminal, serve says how to try it, and with what where callers need a key', async () => {
   let shown = '';
   const stdout = { write: (text: string) => void (shown += text), terminal: true, color: false };
   const onSignal = (handler: () => void) => {
     setTimeout(handler, 50);
     return () => {};
   };
-  const { status, stops } = await dragoman(['serve', '--port', '0'], {}, { stdout, onSignal });
+  const env = { DRAGOMAN_HOME: join(cwd, 'with-a-key') };
+  const { status, stops } = await dragoman(['serve', '--port', '0'], env, { stdout, onSignal });
   expect([status, stops]).toEqual([0, [10_000]]);
   const url = /^listening on (http:\S+)$/m.exec(shown)?.[1];
   expect(shown).toContain(`curl -N ${url}/v1/chat/completions`);
   expect(shown).toContain('"model":"demo/echo"');
+  expect(shown).not.toContain('need a key');
+  shown = '';
+  await dragoman(['keys', 'create', 'me'], env);
+  await dragoman(['serve', '--port', '0'], env, { stdout, onSignal });
+  expect(shown).toContain('callers need a key: `dragoman keys create NAME` makes one');
+  expect(shown).toContain("-H 'authorization: Bearer KEY'");
 });

@@ -264,7 +264,7 @@ describe('with a gateway that runs', () => {
     const { status, stderr } = await setup('claude-code');
     expect([status, stderr]).toEqual([
       0,
-      'note: callers of this gateway need a key, from the first one on that is made: `dragoman keys list`\n',
+      'note: from now on every caller of this gateway needs a key: `dragoman keys create NAME` makes one\n',
     ]);
     await gateway!.until(/"route":"\/v1\/messages"/);
     const token = key.exec(person.read('.claude/settings.json'))![0];
