@@ -55,6 +55,13 @@ export async function run(args: readonly string[], host: Host): Promise<number> 
   return status;
 }
 
+/** All commands, those that providers add among them, for the documents. */
+export async function describeCommands(host: Host): Promise<Command> {
+  const program = describeProgram(host, () => {});
+  await inspectCommands(program, host, () => {});
+  return program;
+}
+
 function describeProgram(host: Host, done: Done): Command {
   const program = new Command('dragoman')
     .description('A gateway between clients and language models that speak different protocols.')
@@ -146,7 +153,7 @@ function describeProgram(host: Host, done: Done): Command {
     .action(async (flags) => done(await (await import('./usage.ts')).usage(flags, host)));
   program
     .command('export')
-    .description('Write accounts, keys and usage to a backup; secrets stay sealed')
+    .description('Write accounts, keys, usage and conversations to a backup; secrets stay sealed')
     .option('-c, --config <file>', 'configuration file')
     .addHelpText('after', example('dragoman export > backup.jsonl'))
     .action(async (flags) => done(await (await import('./backup.ts')).exportState(flags, host)));

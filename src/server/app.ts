@@ -42,8 +42,8 @@ export interface ServerDeps extends AdminDeps, SocketDeps {
   readonly metrics: () => string;
 }
 
-/** All routes that ask nothing of a model, as one Hono application. */
-function createApp(deps: ServerDeps): Hono {
+/** All routes that ask nothing of a model, as one Hono application; exported for the documents and their test. */
+export function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
   modelRoutes(app, deps);

@@ -20,7 +20,7 @@ export interface CallRoute {
 }
 
 /** What follows `/v1`. Embeddings have no protocol of their own: their errors are those of Chat. */
-const paths: readonly (readonly [string, ProtocolId, Operation])[] = [
+export const callPaths: readonly (readonly [string, ProtocolId, Operation])[] = [
   ['/chat/completions', 'openai-chat', 'turn'],
   ['/responses', 'openai-responses', 'turn'],
   ['/messages', 'anthropic-messages', 'turn'],
@@ -55,7 +55,7 @@ export function callRoutes(
   protocols: ReadonlyMap<ProtocolId, Protocol>,
 ): (url: string) => CallRoute | undefined {
   const fixed = new Map(
-    paths.map(([path, id, operation]) => [`/v1${path}`, { surface: protocols.get(id)!, operation }]),
+    callPaths.map(([path, id, operation]) => [`/v1${path}`, { surface: protocols.get(id)!, operation }]),
   );
   const gemini = protocols.get('google-gemini')!;
   return (url) => {
@@ -103,7 +103,8 @@ export const pathOf = (url: string): string => url.slice(pathStart(url)).split('
  */
 const geminiPath = /^(?:\/([^/]+))?\/(v1beta|v1alpha|v1)\/(?:models\/)?((?!models\/).+):([A-Za-z]+)$/;
 
-const geminiMethods: ReadonlyMap<string, Operation> = new Map([
+/** What follows the last colon of a path. */
+export const geminiMethods: ReadonlyMap<string, Operation> = new Map([
   ['generateContent', 'turn'],
   ['streamGenerateContent', 'turn'],
   ['countTokens', 'count'],

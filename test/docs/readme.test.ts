@@ -1,7 +1,7 @@
 /** Whatever the README shows is done here as it says, against a gateway that was started as it says. */
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ import { projectRoot, startProgram, startServe, type Program } from '../support/
 import { startReplay } from '../support/replay.ts';
 import { blocksOf, readme, shellCommands, spans, tableOf } from './readme.ts';
 
+setDefaultTimeout(60_000);
+
 const address = 'http://127.0.0.1:4242';
 let gateway: Program & { readonly url: string };
 beforeAll(async () => {
@@ -27,10 +29,10 @@ afterAll(() => gateway.remove());
 const here = (text: string): string => text.replaceAll(address, gateway.url);
 
 const kindOf = (command: string): string =>
-  command.startsWith('curl ') ? 'curl' : /^(?:[A-Z_]+=\S+ )*npm /.test(command) ? 'npm' : 'unknown';
+  /^(?:[A-Z_]+=\S+ )*(curl|npm|claude|codex) /.exec(command)?.[1] ?? 'unknown';
 
 describe('the shell blocks', () => {
-  test('hold nothing but curl and npm, which are tried below', () => {
+  test('hold nothing but curl and npm, which are tried below, and agents, which `npm run dry-run` starts', () => {
     expect(shellCommands.filter((command) => kindOf(command) === 'unknown')).toEqual([]);
     expect(shellCommands.filter((command) => kindOf(command) === 'curl')).toHaveLength(4);
   });
@@ -56,7 +58,7 @@ describe('the shell blocks', () => {
     const named = spans.flatMap((span) => /^npm (?:run )?([a-z]+)/.exec(span)?.[1] ?? []);
     const known = new Set(['install', ...Object.keys(manifest.scripts)]);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
-    expect(named).toContain('test');
+    expect(named).toContain('install');
   });
 });
 
@@ -95,6 +97,34 @@ describe('the streams of the first minute', () => {
     },
     { retry: 5, timeout: 60_000 },
   );
+
+  test('make an agent call the tool that is named, as they are told to', async () => {
+    const agents = shellCommands.filter((command) => /^(?:claude|codex) /.test(command));
+    expect(agents).toHaveLength(2);
+    for (const command of agents) {
+      const content = /'([^']+)'/.exec(command)![1]!;
+      const name = /the (\w+) tool/.exec(content)![1]!;
+      const parameters = {
+        type: 'object',
+        properties: { command: { type: 'string' } },
+        required: ['command'],
+      };
+      const body = {
+        model: 'demo/tools',
+        messages: [{ role: 'user', content }],
+        tools: ['another', name].map((each) => ({ type: 'function', function: { name: each, parameters } })),
+      };
+      const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      });
+      expect(await response.json()).toMatchObject({
+        choices: [
+          { message: { tool_calls: [{ function: { name, arguments: '{"command":"node --version"}' } }] } },
+        ],
+      });
+    }
+  });
 
   test('come from the models that are named', async () => {
     const { data } = (await (await fetch(`${gateway.url}/v1/models`)).json()) as { data: { id: string }[] };
@@ -262,12 +292,12 @@ describe('the configuration', () => {
   });
 
   test('table of provider types names those that there are', () => {
-    const types = tableOf('provider type').map(([type]) => type!.replaceAll('`', ''));
+    const types = tableOf('provider type').map(([type]) => /`(\w+)`/.exec(type!)![1]);
     expect(types).toEqual(Object.keys(providerSchemas));
   });
 
   test('table names the protocols that type openai may speak', () => {
-    const cell = tableOf('provider type').find(([type]) => type === '`openai`')![2]!;
+    const cell = tableOf('provider type').find(([type]) => type!.includes('`openai`'))![2]!;
     const named = [...cell.matchAll(/`([a-z]+-[a-z]+)`/g)].map((match) => match[1]!);
     const accepts = (protocol: string): boolean =>
       providerSchemas.openai!.safeParse({ name: 'x', type: 'openai', protocols: [protocol] }).success;
@@ -390,10 +420,11 @@ describe('the commands', () => {
     const person = newPerson();
     try {
       person.write('.claude/settings.json', '{ "theme": "dark" }');
+      person.write('.codex/config.toml', '# mine\n');
       chmodSync(person.write('bin/codex', '#!/bin/sh\necho "codex $*"\n'), 0o755);
       const before = person.snapshot();
       const commands = shellCommands.filter((command) => /dragoman -- (?:setup|run|doctor)/.test(command));
-      expect(commands).toHaveLength(4);
+      expect(commands).toHaveLength(6);
       for (const command of commands) {
         const args = command.replace('npm run dragoman -- ', '').split(' ');
         // There is no terminal at which to agree.
@@ -409,7 +440,7 @@ describe('the commands', () => {
     } finally {
       person.remove();
     }
-  }, 60_000);
+  });
 
   test('about accounts and keys do as they are written', async () => {
     const upstream = startReplay({ models: ['real-1'] });

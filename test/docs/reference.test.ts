@@ -9,10 +9,9 @@ import { requestFields } from '../../src/telemetry/request-fields.ts';
 import { projectRoot } from '../support/program.ts';
 import { turnRecord } from '../telemetry/records.ts';
 import { readme } from './readme.ts';
-import { generated, withGenerated } from './tables.ts';
+import { documents, generated, withGenerated } from './tables.ts';
 
 const read = (name: string): string => readFileSync(join(projectRoot, 'docs', name), 'utf8');
-const documents = ['configuration.md', 'operations.md', 'providers/codex.md', 'providers/gitlab-duo.md'];
 
 /** What stands between backticks in the first column of the table under a heading. */
 function firstColumn(text: string, heading: string): string[] {

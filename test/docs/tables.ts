@@ -2,17 +2,31 @@ import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { overridable, vendors } from '../../src/config/load.ts';
 import { providerSchemas } from '../../src/gateway.ts';
 import { turnMetrics } from '../../src/telemetry/metrics.ts';
+import { allCommands } from './commands.ts';
 import { codexRows } from './codex-table.ts';
+import { gatewayRoutes, meanings } from './routes.ts';
 import { matrix } from '../providers/gitlab/matrix.ts';
 import { featureTable, taskTable } from '../providers/gitlab/plan.ts';
 import { parsePrometheus } from '../telemetry/prometheus-text.ts';
 import { turnRecord } from '../telemetry/records.ts';
+
+/** The documents with such parts, by their names in `docs/`. */
+export const documents = [
+  'commands.md',
+  'configuration.md',
+  'operations.md',
+  'providers/codex.md',
+  'providers/gitlab-duo.md',
+  'routes.md',
+];
 
 /** The parts of the documents that are made from the program: what is between `<!-- name -->` and `<!-- /name -->`. */
 export const generated: Readonly<Record<string, () => string>> = {
   'configuration keys': configurationTables,
   'environment variables': variablesTable,
   metrics: metricsTable,
+  commands: commandTables,
+  routes: routesTable,
   'request members': () => table(['Responses', 'Chat Completions', 'Messages', 'what happens'], codexRows()),
   capabilities: matrix,
   'codex features': featureTable,
@@ -148,6 +162,43 @@ function metricsTable(): string {
   });
   return table(['metric', 'type', 'labels', 'meaning'], rows);
 }
+
+/** Every command with its flags, as `--help` says them. */
+function commandTables(): string {
+  const overview = allCommands.map(({ path, about }) => [
+    `[\`${path}\`](#${path.replaceAll(' ', '-')})`,
+    about,
+  ]);
+  const pages = allCommands.map(({ path, usage, about, rows, example }) =>
+    [
+      `## ${path}`,
+      `${about}.`,
+      `\`${usage}\``,
+      ...(rows.length > 0
+        ? [
+            table(
+              ['argument or flag', 'what'],
+              rows.map(([term, what]) => [`\`${term}\``, cell(what)]),
+            ),
+          ]
+        : []),
+      `For example \`${example}\`.`,
+    ].join('\n\n'),
+  );
+  return [table(['command', 'what'], overview), ...pages].join('\n\n');
+}
+
+/** Every route, with the roots that it has beside `/v1`. */
+function routesTable(): string {
+  const rows = gatewayRoutes().map(({ method, path, also }) => [
+    `\`${method} ${path}\``,
+    also.map((root) => `\`${root}\``).join(', '),
+    meanings[`${method} ${path}`] ?? '',
+  ]);
+  return table(['route', 'also under', 'what'], rows);
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
 
 const code = (value: unknown): string =>
   `\`${typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ')}\``;

@@ -208,6 +208,18 @@ describe('the documents', () => {
     expect(rooms.filter((room) => !text.includes(room))).toEqual([]);
   });
 
+  test('the architecture names files that exist', () => {
+    const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+    const named = [...text.matchAll(/`((?:[\w*-]+\/)*[\w-]+\.(?:ts|json))`/g)].map((match) => match[1]!);
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' });
+    const isThere = (name: string): boolean => {
+      const path = new RegExp(`(?:^|/)${name.replaceAll('.', '\\.').replaceAll('*', '[^/]+')}$`);
+      return files.some((file) => path.test(file));
+    };
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((name) => !isThere(name))).toEqual([]);
+  });
+
   test('every runtime dependency is explained', () => {
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
