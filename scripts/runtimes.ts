@@ -45,6 +45,7 @@ export async function output(command: string[], cwd?: string): Promise<string> {
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ]);
-  if ((await child.exited) !== 0) throw new Error(`${command.join(' ')}: ${complaint.trim().slice(-500)}`);
+  if ((await child.exited) !== 0)
+    throw new Error(`${command.join(' ')}: ${(complaint || out).trim().slice(-500)}`);
   return out;
 }

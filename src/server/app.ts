@@ -42,8 +42,8 @@ export interface ServerDeps extends AdminDeps, SocketDeps {
   readonly metrics: () => string;
 }
 
-/** All routes that ask nothing of a model, as one Hono application; exported for the documents and their test. */
-export function createApp(deps: ServerDeps): Hono {
+/** All routes that ask nothing of a model, as one Hono application. */
+function createApp(deps: ServerDeps): Hono {
   const app = new Hono();
 
   modelRoutes(app, deps);
@@ -64,6 +64,11 @@ export function createApp(deps: ServerDeps): Hono {
   app.onError((error, c) => refused(deps, c, error instanceof FailureError ? error.failure : internal));
   return app;
 }
+
+/** The routes that ask nothing of a model, as they are matched; for the documents. Types of the router stay in here. */
+export const plainRoutes = (
+  deps: ServerDeps,
+): readonly { readonly method: string; readonly path: string }[] => createApp(deps).routes;
 
 /** The part of Bun's server that a handler needs. */
 export interface Connections extends Partial<SocketServer> {

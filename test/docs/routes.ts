@@ -1,6 +1,6 @@
 /** Every route that the gateway answers, from the code that matches them. */
 import type { ServerDeps } from '../../src/server/app.ts';
-import { createApp } from '../../src/server/app.ts';
+import { plainRoutes } from '../../src/server/app.ts';
 import { callPaths, geminiMethods } from '../../src/server/call-routes.ts';
 
 export interface GatewayRoute {
@@ -77,8 +77,8 @@ export function flatRoutes(): { readonly method: string; readonly path: string }
     ),
   );
   // Routes are only described here: none is asked, so that nothing of what they need is there.
-  const others = createApp({} as ServerDeps)
-    .routes.filter(({ method, path }) => method !== 'ALL' && !path.startsWith('/admin'))
+  const others = plainRoutes({} as ServerDeps)
+    .filter(({ method, path }) => method !== 'ALL' && !path.startsWith('/admin'))
     .map(({ method, path }) => ({
       method,
       path: path.replace(/\/models\/:id\{.+\}$/, '/models/{model}').replace(/:(\w+)/g, '{$1}'),
