@@ -41,14 +41,14 @@ export async function attempt(
   writeFileSync(join(task.folder, 'hello.txt'), `${secret}\n`);
   client.prepare?.(task);
   stage.forget();
-  const logged = stage.gateway.logs().length;
+  const begun = new Date().toISOString();
   try {
     const ended = await run(client, task);
     const faults = [
       ...(ended.status === 0 ? [] : [`the client ended with ${ended.status}`]),
       ...arrivalFaults(client, upstream, stage, result),
       ...stage.duo.faults(),
-      ...(await transportFaults(client, stage, logged)),
+      ...(await transportFaults(client, stage, begun)),
       ...(read(join(task.folder, 'seen.txt')).includes(secret)
         ? []
         : ['the tool left no file with the text behind']),
@@ -74,13 +74,13 @@ async function goOn(
   task: Task,
 ): Promise<string | undefined> {
   stage.forget();
-  const logged = stage.gateway.logs().length;
+  const begun = new Date().toISOString();
   const { command, faults: judge } = client.again!;
   const ended = await run(client, task, taskMs, command(task));
   const faults = [
     ...(ended.status === 0 ? [] : [`the client that went on ended with ${ended.status}`]),
     ...wireFaults(client, upstream, stage),
-    ...(await transportFaults(client, stage, logged)),
+    ...(await transportFaults(client, stage, begun)),
     ...judge(
       stage.arrivals.map(({ body }) => body),
       task.secret,
@@ -92,18 +92,24 @@ async function goOn(
 }
 
 /** A client that falls back to `POST` does its task all the same, which is not what was to be shown. */
-export async function transportFaults({ overSocket }: Client, stage: Stage, from: number): Promise<string[]> {
+export async function transportFaults(
+  { overSocket }: Client,
+  stage: Stage,
+  begun: string,
+): Promise<string[]> {
   if (!overSocket) return [];
   await Bun.sleep(logFlushMs);
   const turns = stage.gateway
     .logs()
-    .slice(from)
     .split('\n')
-    .filter((line) => line.includes('"surface":"openai-responses"'));
+    // The last line of the run before may have come late.
+    .filter((line) => line.includes('"surface":"openai-responses"') && timeOf(line) >= begun);
   const strays = turns.filter((line) => !line.includes('"transport":"websocket"'));
   if (turns.length > 0 && strays.length === 0) return [];
   return [`${strays.length} of ${turns.length} turns did not come over the socket`, ...strays];
 }
+
+const timeOf = (line: string): string => /"time":"([^"]+)"/.exec(line)?.[1] ?? '';
 
 /** Requests that are not the upstream's protocol. */
 function wireFaults(client: Client, upstream: UpstreamName, stage: Stage): string[] {

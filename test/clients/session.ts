@@ -54,6 +54,7 @@ export async function session(
   client.prepare?.(task);
   stage.forget();
   const logged = stage.gateway.logs().length;
+  const begun = new Date().toISOString();
   try {
     const ended = await run(client, task, sessionMs);
     await Bun.sleep(logFlushMs);
@@ -72,7 +73,7 @@ export async function session(
         status === 200 ? [] : [`${path} was answered with ${status}`],
       ),
       ...logFaults(log, stage.arrivals.length),
-      ...(await transportFaults(client, stage, logged)),
+      ...(await transportFaults(client, stage, begun)),
       ...(ended.out.includes(`Done after ${calls} calls.`)
         ? []
         : ['the model’s last words did not reach the client']),
