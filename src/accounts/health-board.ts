@@ -1,6 +1,7 @@
-import type { Store } from '../store/store.ts';
+import type { Queries, Store } from '../store/store.ts';
 import type { Failure } from '../turn/failure.ts';
 import { afterFailure, well, type Health } from './health.ts';
+import { writeBehind } from './write-behind.ts';
 
 /** What a provider's failure is written under: it concerns every account there. */
 const allModels = '';
@@ -77,9 +78,6 @@ function createHealthBoard(
   const entries = new Map<string, Kept>();
   /** Accounts that have, or had, an entry: of all others nothing is known, and most are never written of. */
   const known = new Set<string>();
-  const dirty = new Set<string>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> = Promise.resolve();
   let prunedMs = -Infinity;
   let latest: Mark = 0;
 
@@ -119,41 +117,20 @@ function createHealthBoard(
     // Two changes of one millisecond must still be told apart by other processes.
     const updatedMs = Math.max(nowMs(), (before?.updatedMs ?? 0) + 1);
     keep({ account, model, ...health, updatedMs });
-    if (!store) return;
-    dirty.add(key);
-    timer ??= setTimeout(() => void flush().catch(complain), writeMs);
+    behind?.mark(key);
   }
 
-  function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    writing = writing.catch(() => undefined).then(write);
-    return writing;
-  }
-
-  async function write(): Promise<void> {
-    if (!store || dirty.size === 0) return;
-    const keys = [...dirty];
-    dirty.clear();
-    try {
-      await store.transaction(async (queries) => {
-        for (const key of keys) {
-          const entry = entries.get(key);
-          if (entry === undefined) continue;
-          const { account, model, state, untilMs, why, strikes, updatedMs } = entry;
-          await queries.run(upsert, [account, model, state, untilMs, why, strikes, updatedMs]);
-        }
-        const oldMs = nowMs() - keptMs;
-        if (prunedMs > oldMs) return;
-        await queries.run(prune, [oldMs, oldMs]);
-        prunedMs = nowMs();
-      });
-    } catch (error) {
-      for (const key of keys) dirty.add(key);
-      timer ??= setTimeout(() => void flush().catch(complain), writeMs * 10);
-      throw error;
+  async function write(queries: Queries, keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const entry = entries.get(key);
+      if (entry === undefined) continue;
+      const { account, model, state, untilMs, why, strikes, updatedMs } = entry;
+      await queries.run(upsert, [account, model, state, untilMs, why, strikes, updatedMs]);
     }
-    await store.announce(topic);
+    const oldMs = nowMs() - keptMs;
+    if (prunedMs > oldMs) return;
+    await queries.run(prune, [oldMs, oldMs]);
+    prunedMs = nowMs();
   }
 
   function lets(key: string): boolean {
@@ -178,12 +155,7 @@ function createHealthBoard(
     if (entry !== undefined) entry.probeUntilMs = 0;
   }
 
-  const reread = () =>
-    read().catch((error: unknown) => {
-      complain(error);
-      throw error;
-    });
-  const deaf = store?.listen(topic, reread);
+  const behind = store && writeBehind({ store, topic, writeMs, write, read, complain });
 
   const board: HealthBoard = {
     usable: (account, model) =>
@@ -224,11 +196,11 @@ function createHealthBoard(
       for (const entry of entries.values()) if (entry.account === account) mend(account, entry.model, latest);
     },
     list: () => [...entries.values()].filter(({ state }) => state !== 'ok').map(toEntry),
-    flush,
+    async flush() {
+      await behind?.flush();
+    },
     async close() {
-      deaf?.();
-      await flush().catch(complain);
-      clearTimeout(timer);
+      await behind?.close();
     },
   };
   return { board, read };

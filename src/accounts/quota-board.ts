@@ -1,5 +1,6 @@
-import type { Store } from '../store/store.ts';
+import type { Queries, Store } from '../store/store.ts';
 import type { Quota } from './quota.ts';
+import { writeBehind } from './write-behind.ts';
 
 /** Readings are written together, at most this often: every turn brings one. */
 const writeMs = 2_000;
@@ -41,9 +42,6 @@ function createQuotaBoard(
   complain: (error: unknown) => void,
 ): { board: QuotaBoard; read(): Promise<void> } {
   const quotas = new Map<string, Quota>();
-  const dirty = new Set<string>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let writing: Promise<void> = Promise.resolve();
 
   function keep(account: string, quota: Quota): boolean {
     if ((quotas.get(account)?.seenMs ?? -Infinity) > quota.seenMs) return false;
@@ -57,52 +55,26 @@ function createQuotaBoard(
       keep(String(row.account), JSON.parse(String(row.quota)) as Quota);
   }
 
-  function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    writing = writing.catch(() => undefined).then(write);
-    return writing;
-  }
-
-  async function write(): Promise<void> {
-    if (!store || dirty.size === 0) return;
-    const accounts = [...dirty];
-    dirty.clear();
-    try {
-      await store.transaction(async (queries) => {
-        for (const account of accounts) {
-          const quota = quotas.get(account)!;
-          await queries.run(upsert, [account, JSON.stringify(quota), quota.seenMs]);
-        }
-        await queries.run('DELETE FROM account_quotas WHERE seen_ms < ?', [nowMs() - keptMs]);
-      });
-    } catch (error) {
-      for (const account of accounts) dirty.add(account);
-      timer ??= setTimeout(() => void flush().catch(complain), writeMs * 10);
-      throw error;
+  async function write(queries: Queries, accounts: readonly string[]): Promise<void> {
+    for (const account of accounts) {
+      const quota = quotas.get(account)!;
+      await queries.run(upsert, [account, JSON.stringify(quota), quota.seenMs]);
     }
-    await store.announce(topic);
+    await queries.run('DELETE FROM account_quotas WHERE seen_ms < ?', [nowMs() - keptMs]);
   }
 
-  const reread = () =>
-    read().catch((error: unknown) => {
-      complain(error);
-      throw error;
-    });
-  const deaf = store?.listen(topic, reread);
+  const behind = store && writeBehind({ store, topic, writeMs, write, read, complain });
 
   const board: QuotaBoard = {
     saw(account, quota) {
-      if (!keep(account, quota) || !store) return;
-      dirty.add(account);
-      timer ??= setTimeout(() => void flush().catch(complain), writeMs);
+      if (keep(account, quota)) behind?.mark(account);
     },
     of: (account) => quotas.get(account),
-    flush,
+    async flush() {
+      await behind?.flush();
+    },
     async close() {
-      deaf?.();
-      await flush().catch(complain);
-      clearTimeout(timer);
+      await behind?.close();
     },
   };
   return { board, read };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { itemIdPrefixes } from '../protocols/openai-responses/wire.ts';
 import { asArray, entryOf, isObject, type Json, type JsonObject } from '../turn/json.ts';
 
 /** Something that is stored once for each caller: an item of a conversation, or a long member of a response. */
@@ -84,7 +85,11 @@ export function shownItem(text: string, hash: string, place: number): JsonObject
   const item = JSON.parse(text) as JsonObject;
   if (typeof item.id === 'string' && item.id !== '') return item;
   const type = typeof item.type === 'string' ? item.type : 'message';
-  const shown: JsonObject = { ...item, type, id: `${entryOf(idPrefixes, type) ?? 'item'}_${hash}_${place}` };
+  const shown: JsonObject = {
+    ...item,
+    type,
+    id: `${entryOf(itemIdPrefixes, type) ?? 'item'}_${hash}_${place}`,
+  };
   if (type !== 'message') return shown;
   shown.status ??= 'completed';
   if (typeof item.content === 'string') {
@@ -93,15 +98,6 @@ export function shownItem(text: string, hash: string, place: number): JsonObject
   }
   return shown;
 }
-
-const idPrefixes: Readonly<Record<string, string>> = {
-  message: 'msg',
-  reasoning: 'rs',
-  function_call: 'fc',
-  function_call_output: 'fco',
-  custom_tool_call: 'ctc',
-  custom_tool_call_output: 'ctco',
-};
 
 /** The hash in an id that `shownItem` gave. */
 export const hashIn = (id: string): string | undefined => /^[a-z]+_([\w-]{22})_\d+$/.exec(id)?.[1];

@@ -1,7 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { describe, expect, test } from 'bun:test';
 import { anonymousAccount, configuredAccount, type Account } from '../../src/accounts/account.ts';
 import {
   LoginNeeded,
@@ -15,25 +12,10 @@ import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import { FailureError } from '../../src/turn/failure.ts';
 import { eventually } from '../support/eventually.ts';
-import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.ts';
+import { storeEngines } from '../support/engines.ts';
 
 const vault = createVault(new Uint8Array(32).fill(1));
-const dir = mkdtempSync(join(tmpdir(), 'dragoman-accounts-'));
-let postgres: Postgres | undefined;
-let files = 0;
-beforeAll(async () => {
-  if (hasPostgres) postgres = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
-
-const engines: [name: string, address: () => Promise<string>][] = [
-  ['sqlite', async () => `sqlite:${join(dir, `${++files}.db`)}`],
-];
-if (hasPostgres) engines.push(['postgres', () => postgres!.database()]);
-else console.log('skipped: PostgreSQL is not installed');
+const { engines } = storeEngines();
 
 const hour = 3_600_000;
 

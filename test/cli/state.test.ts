@@ -3,9 +3,9 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Host } from '../../src/cli/host.ts';
 import { run } from '../../src/cli/program.ts';
 import { openHostState } from '../../src/cli/state.ts';
+import { testHost } from '../support/host.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'dragoman-state-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -30,28 +30,10 @@ providers:
   );
 });
 
-function hostOf(told: { stdout: string; stderr: string }): Host {
-  const output = (name: keyof typeof told): Host['stdout'] => ({
-    write: (text) => void (told[name] += text),
-    terminal: false,
-    color: false,
-  });
-  return {
-    env,
-    cwd,
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    stdin: { terminal: false, text: async () => '', ask: async () => '' },
-    openBrowser: async () => false,
-    onSignal: () => () => {},
-    gateway: () => import('../../src/gateway.ts'),
-  };
-}
-
 async function dragoman(...args: string[]) {
-  const told = { stdout: '', stderr: '' };
-  const status = await run(args, hostOf(told));
-  return { status, ...told };
+  const host = testHost({ env, cwd });
+  const status = await run(args, host);
+  return { status, ...host.told };
 }
 
 describe('keys', () => {
@@ -137,7 +119,7 @@ describe('keys', () => {
 
 describe('accounts', () => {
   test('of the configuration and those logged in to are listed together, with how they are, without secrets', async () => {
-    const state = await openHostState({}, hostOf({ stdout: '', stderr: '' }));
+    const state = await openHostState({}, testHost({ env, cwd }));
     const secret = { token: 'the-token-of-me', refreshToken: 'the-refresh-of-me' };
     const me = await state.accounts.put({ provider: 'gpt', name: 'me', kind: 'oauth', secret });
     await state.accounts.change(me.id, { state: 'needs_login', stateWhy: 'the refresh token was revoked' });
@@ -168,7 +150,7 @@ describe('accounts', () => {
 describe('usage', () => {
   test('is summed by what was asked for', async () => {
     expect((await dragoman('usage')).stderr).toBe('Nothing was used in that time.\n');
-    const state = await openHostState({}, hostOf({ stdout: '', stderr: '' }));
+    const state = await openHostState({}, testHost({ env, cwd }));
     const { key } = await state.keys!.create({ name: 'laptop' });
     const tokens = { fresh: 100, cacheRead: 50, cacheWrite: 0, output: 10, reasoning: 5 };
     const entry = { keyId: key.id, provider: 'gpt', account: 'config:gpt/work', request: 'ok' as const };

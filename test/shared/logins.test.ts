@@ -1,29 +1,11 @@
 /** Several gateways with the logins of one store: real processes, one of which is killed now and then. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { describe, expect, test } from 'bun:test';
 import type { Account } from '../../src/accounts/account.ts';
-import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.ts';
+import { storeEngines } from '../support/engines.ts';
 import { many, openShared, startShared, status, type Running } from './setup.ts';
 import { startVendor, type Vendor } from './vendor.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'dragoman-shared-'));
-let postgres: Postgres | undefined;
-let files = 0;
-beforeAll(async () => {
-  if (hasPostgres) postgres = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
-
-const engines: [name: string, address: () => Promise<string>][] = [
-  ['one SQLite file', async () => `sqlite:${join(dir, `${++files}.db`)}`],
-];
-if (hasPostgres) engines.push(['one PostgreSQL', () => postgres!.database()]);
-else console.log('skipped: PostgreSQL is not installed');
+const { engines } = storeEngines({ sqlite: 'one SQLite file', postgres: 'one PostgreSQL' });
 
 /** Two gateways on a store with one login, whose access token has ended. */
 interface Pair extends AsyncDisposable {

@@ -1,30 +1,15 @@
 /** What one gateway learns of an account or is told of a key, the others on its store know; and a store moves. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { describe, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { jsonLines, startProgram } from '../support/program.ts';
-import { hasPostgres, startPostgres, type Postgres } from '../support/postgres.ts';
+import { storeEngines } from '../support/engines.ts';
+import { hasPostgres } from '../support/postgres.ts';
 import { command, openShared, secret, startShared, status, type Running } from './setup.ts';
 import { startVendor } from './vendor.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'dragoman-cooldown-'));
-let postgres: Postgres | undefined;
-let files = 0;
-beforeAll(async () => {
-  if (hasPostgres) postgres = await startPostgres();
-}, 60_000);
-afterAll(async () => {
-  await postgres?.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
-
-const engines: [name: string, address: () => Promise<string>][] = [
-  ['one SQLite file', async () => `sqlite:${join(dir, `${++files}.db`)}`],
-];
-if (hasPostgres) engines.push(['one PostgreSQL', () => postgres!.database()]);
-else console.log('skipped: PostgreSQL is not installed');
+const { engines, dir, database } = storeEngines({ sqlite: 'one SQLite file', postgres: 'one PostgreSQL' });
 
 const completion = {
   id: 'c',
@@ -135,7 +120,7 @@ describe.if(hasPostgres)('a gateway', () => {
       const vendor = startVendor();
       const providers = [{ name: 'p', type: 'rotating', base_url: vendor.url }];
       const from = `sqlite:${join(dir, 'from.db')}`;
-      const to = await postgres!.database();
+      const to = await database();
       const run = async (store: string, args: string[], env = { DRAGOMAN_SECRET: secret }) => {
         const program = startProgram({ args, config: { store }, env });
         const result = { status: await program.ended, stdout: program.stdout(), stderr: program.stderr() };

@@ -4,6 +4,16 @@ import { rest, type JsonObject } from '../../turn/json.ts';
 /** This protocol's name, and the key of its extras. */
 export const own = 'openai-responses' as const;
 
+/** What the service begins the ids of items with, by their type; it refuses some that begin otherwise. */
+export const itemIdPrefixes: Readonly<Record<string, string>> = {
+  message: 'msg',
+  reasoning: 'rs',
+  function_call: 'fc',
+  function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
+};
+
 /** A call item of a hosted tool: what it is, who runs it, and whether its result comes in the same item. */
 export interface HostedCall {
   readonly family: ToolFamily;

@@ -1,4 +1,5 @@
 import { lastMember, scanObject } from '../../protocols/json-scan.ts';
+import { itemIdPrefixes } from '../../protocols/openai-responses/wire.ts';
 import { refuse } from '../../turn/failure.ts';
 import { asArray, asObject, entryOf, isObject, type Json, type JsonObject } from '../../turn/json.ts';
 import type { Note } from '../../turn/note.ts';
@@ -154,16 +155,6 @@ function inputOf(input: Json | undefined, members: Members, notes: Note[]): Json
   return items;
 }
 
-/** What ids of items begin with, where the backend looks at it. */
-const prefixes: Readonly<Record<string, string>> = {
-  message: 'msg',
-  reasoning: 'rs',
-  function_call: 'fc',
-  function_call_output: 'fco',
-  custom_tool_call: 'ctc',
-  custom_tool_call_output: 'ctco',
-};
-
 function mendItem(item: Json, i: number, notes: Note[]): Json {
   if (!isObject(item)) return item;
   const type = typeof item.type === 'string' ? item.type : 'message';
@@ -172,7 +163,7 @@ function mendItem(item: Json, i: number, notes: Note[]): Json {
     mended = { ...mended, role: 'developer' };
     notes.push(repair(`input[${i}].role`, 'this upstream calls the system role developer'));
   }
-  const prefix = entryOf(prefixes, type);
+  const prefix = entryOf(itemIdPrefixes, type);
   const { id } = item;
   if (prefix !== undefined && id !== undefined && !(typeof id === 'string' && id.startsWith(prefix))) {
     const { id: _, ...others } = mended;
